@@ -1,0 +1,2 @@
+//! The longshore command: scheduler, worker, status.
+fn main() {}

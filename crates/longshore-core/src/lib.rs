@@ -1,0 +1,1 @@
+//! The scheduler, worker and client state machines of Longshore, without I/O.

@@ -1,0 +1,1 @@
+//! What Longshore puts on the wire: ids, time, messages, handshake and codec.

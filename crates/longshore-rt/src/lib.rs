@@ -1,0 +1,1 @@
+//! The Runtime trait of Longshore, its conformance suite and its adapters.

@@ -1,0 +1,1 @@
+//! A deterministic simulation that is one more Longshore Runtime.

@@ -1,0 +1,1 @@
+//! A programming model for parallel and distributed work: submit calls, await futures.
