@@ -1,0 +1,142 @@
+//! Opaque values: bytes that somebody encoded, or a value that never left its process.
+use bytes::Bytes;
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::ser::{self, Serialize, Serializer};
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+/// Bytes up to this length live inside the [`Payload`] itself.
+pub const SMALL_BYTES_MAX: usize = 22;
+
+/// A value that stays in this process and is encoded only if it has to leave it.
+pub trait LocalValue: Any + Send + Sync {
+    /// The encoded form.
+    ///
+    /// # Errors
+    /// Says why the value cannot be encoded (a closure, say, never can).
+    fn encode(&self) -> Result<Bytes, String>;
+    /// Approximate size in memory.
+    fn nbytes(&self) -> usize;
+    /// For downcasting to what the process put in.
+    fn as_any(&self) -> &(dyn Any + Send + Sync);
+}
+
+/// Arguments or a result, opaque to everybody but the task function.
+#[derive(Clone)]
+pub enum Payload {
+    /// At most [`SMALL_BYTES_MAX`] encoded bytes, kept here.
+    Small(u8, [u8; SMALL_BYTES_MAX]),
+    /// Encoded bytes.
+    Bytes(Bytes),
+    /// A value of this process; encoding happens when it travels.
+    Local(Arc<dyn LocalValue>),
+}
+
+impl Payload {
+    /// No bytes at all.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Payload::Small(0, [0; SMALL_BYTES_MAX])
+    }
+
+    /// A copy of `bytes`.
+    #[must_use]
+    pub fn copy_from(bytes: &[u8]) -> Self {
+        if bytes.len() > SMALL_BYTES_MAX {
+            return Payload::Bytes(Bytes::copy_from_slice(bytes));
+        }
+        let mut small = [0; SMALL_BYTES_MAX];
+        small[..bytes.len()].copy_from_slice(bytes);
+        #[allow(clippy::cast_possible_truncation)] // at most SMALL_BYTES_MAX
+        Payload::Small(bytes.len() as u8, small)
+    }
+
+    /// The encoded bytes, if this payload is encoded.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Payload::Small(n, b) => Some(&b[..usize::from(*n)]),
+            Payload::Bytes(b) => Some(b),
+            Payload::Local(_) => None,
+        }
+    }
+
+    /// The encoded form as shared bytes.
+    ///
+    /// # Errors
+    /// A local value that cannot be encoded says why.
+    pub fn to_bytes(&self) -> Result<Bytes, String> {
+        match self {
+            Payload::Small(n, b) => Ok(Bytes::copy_from_slice(&b[..usize::from(*n)])),
+            Payload::Bytes(b) => Ok(b.clone()),
+            Payload::Local(v) => v.encode(),
+        }
+    }
+
+    /// Size in bytes: exact when encoded, approximate when local.
+    #[must_use]
+    pub fn nbytes(&self) -> usize {
+        match self {
+            Payload::Small(n, _) => usize::from(*n),
+            Payload::Bytes(b) => b.len(),
+            Payload::Local(v) => v.nbytes(),
+        }
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(b: Bytes) -> Self {
+        if b.len() <= SMALL_BYTES_MAX { Payload::copy_from(&b) } else { Payload::Bytes(b) }
+    }
+}
+
+impl From<Vec<u8>> for Payload {
+    fn from(b: Vec<u8>) -> Self {
+        if b.len() <= SMALL_BYTES_MAX { Payload::copy_from(&b) } else { Payload::Bytes(b.into()) }
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Payload::Local(v) => write!(f, "Payload(local, ~{} B)", v.nbytes()),
+            other => write!(f, "Payload({} B)", other.nbytes()),
+        }
+    }
+}
+
+/// Two payloads are equal when their bytes are, or when they are the same local value.
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Payload::Local(a), Payload::Local(b)) => Arc::ptr_eq(a, b),
+            (a, b) => a.as_bytes().is_some() && a.as_bytes() == b.as_bytes(),
+        }
+    }
+}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Payload::Local(v) => s.serialize_bytes(&v.encode().map_err(ser::Error::custom)?),
+            encoded => s.serialize_bytes(encoded.as_bytes().unwrap_or_default()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Payload;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E: Error>(self, v: &[u8]) -> Result<Payload, E> {
+                Ok(Payload::copy_from(v))
+            }
+        }
+        d.deserialize_bytes(Bytes)
+    }
+}
