@@ -1,0 +1,139 @@
+//! `cargo xtask ci`: everything a change must pass, on one screen at the end.
+//!
+//! A failing step does not stop the others, so one run tells all. Only one profile and one set of features are built
+//! for the tests, the examples and the seeds, so that a clean checkout stays within minutes.
+
+use std::path::Path;
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use crate::cargo::{self, Workspace, cargo};
+use crate::count::Count;
+use crate::{docs, sim, test, tidy};
+
+/// How long an example may run.
+const EXAMPLE_DEADLINE: Duration = Duration::from_secs(120);
+/// How long the seeds may run.
+const SIM_DEADLINE: Duration = Duration::from_secs(300);
+
+/// Options of `cargo xtask ci`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Seeds of the simulated workload, in the debug build.
+    #[arg(long, default_value_t = 20)]
+    seeds: u64,
+}
+
+struct Step {
+    name: &'static str,
+    count: Count,
+    took: Duration,
+}
+
+/// Runs every step, prints a table and the closing line `N passed, N failed`.
+///
+/// # Errors
+/// When anything failed.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let mut steps = Vec::new();
+    let mut step = |name: &'static str, work: &mut dyn FnMut() -> Count| {
+        eprintln!("\n== {name}");
+        let start = Instant::now();
+        let count = work();
+        steps.push(Step { name, count, took: start.elapsed() });
+    };
+    step("fmt", &mut || check(cargo::run(cargo().args(["fmt", "--all", "--check"]))));
+    step("tidy", &mut || check(tidy::run()));
+    step("clippy", &mut || check(cargo::run(&mut clippy())));
+    step("docs", &mut || check(cargo::run(&mut docs::command())));
+    step("tests", &mut || test::tests(&test::Args::default()));
+    step("doctests", &mut || test::doctests(&test::Args::default()));
+    step("examples", &mut || examples().unwrap_or_else(failed));
+    step("sim", &mut || seeds(args.seeds).unwrap_or_else(failed));
+    report(&steps)
+}
+
+fn clippy() -> Command {
+    let mut command = cargo();
+    command.args(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]);
+    command
+}
+
+fn check(result: anyhow::Result<()>) -> Count {
+    match result {
+        Ok(()) => Count::one(true),
+        Err(error) => failed(error),
+    }
+}
+
+fn failed(error: anyhow::Error) -> Count {
+    eprintln!("error: {error:#}");
+    Count::one(false)
+}
+
+/// Builds all programs once and runs each example without arguments.
+fn examples() -> anyhow::Result<Count> {
+    cargo::run(cargo().args(["build", "--workspace", "--all-features", "--bins", "--examples"]))?;
+    let workspace = Workspace::read()?;
+    let mut count = Count::default();
+    for target in workspace.package("longshore-examples")?.programs() {
+        let mut command = Command::new(workspace.debug_program(target));
+        count += check(within(EXAMPLE_DEADLINE, command.current_dir(cargo::root())));
+    }
+    if count == Count::default() {
+        bail!("there is no example to run");
+    }
+    Ok(count)
+}
+
+/// Runs the simulated workload that `examples` built. The workload says itself which seed failed.
+fn seeds(seeds: u64) -> anyhow::Result<Count> {
+    let workspace = Workspace::read()?;
+    let package = workspace.package(sim::PACKAGE)?;
+    let Some(target) = package.programs().find(|t| t.name == sim::PROGRAM) else {
+        bail!("{} has no program {}", sim::PACKAGE, sim::PROGRAM);
+    };
+    let mut command = Command::new(workspace.debug_program(target));
+    command.args(["--seeds", &seeds.to_string()]).current_dir(cargo::root());
+    within(SIM_DEADLINE, &mut command)?;
+    Ok(Count { passed: seeds, failed: 0 })
+}
+
+/// Runs a program that must succeed before the deadline.
+fn within(deadline: Duration, command: &mut Command) -> anyhow::Result<()> {
+    let name =
+        Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    eprintln!("+ {}", cargo::shown(command));
+    let mut child = command.spawn()?;
+    let end = Instant::now() + deadline;
+    while Instant::now() < end {
+        if let Some(status) = child.try_wait()? {
+            return if status.success() { Ok(()) } else { Err(anyhow::anyhow!("{name} failed: {status}")) };
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    stop(&mut child);
+    bail!("{name} did not finish within {} s", deadline.as_secs())
+}
+
+fn stop(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+fn report(steps: &[Step]) -> anyhow::Result<()> {
+    let mut total = Count::default();
+    println!();
+    for step in steps {
+        total += step.count;
+        println!("{:<10} {:<24} {:>6.1} s", step.name, step.count.to_string(), step.took.as_secs_f64());
+    }
+    println!("{total}");
+    if total.failed > 0 {
+        std::process::exit(1);
+    }
+    Ok(())
+}

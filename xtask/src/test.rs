@@ -1,0 +1,61 @@
+//! `cargo xtask test`: every test there is, through nextest where it is installed.
+//!
+//! One set of features and one profile for everything, so that nothing is built twice.
+
+use anyhow::bail;
+
+use crate::cargo::{cargo, has_subcommand};
+use crate::count::{self, Count};
+
+/// Options of `cargo xtask test`.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Args {
+    /// Only this package.
+    #[arg(long, short)]
+    package: Option<String>,
+    /// Only tests whose name contains this.
+    filter: Option<String>,
+}
+
+/// Runs the tests and prints the totals.
+///
+/// # Errors
+/// When a test fails.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let mut total = tests(args);
+    total += doctests(args);
+    println!("{total}");
+    if total.failed > 0 {
+        bail!("tests failed");
+    }
+    Ok(())
+}
+
+/// Unit and integration tests.
+pub(crate) fn tests(args: &Args) -> Count {
+    let mut command = cargo();
+    if has_subcommand("nextest") {
+        command.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass", "--all-targets"]);
+    } else {
+        command.args(["test", "--no-fail-fast", "--all-targets"]);
+    }
+    select(&mut command, args);
+    count::run(&mut command)
+}
+
+/// The examples in the documentation; nextest does not know them.
+pub(crate) fn doctests(args: &Args) -> Count {
+    let mut command = cargo();
+    command.args(["test", "--doc", "--no-fail-fast"]);
+    select(&mut command, args);
+    count::run(&mut command)
+}
+
+fn select(command: &mut std::process::Command, args: &Args) {
+    match &args.package {
+        Some(name) => command.args(["--package", name]),
+        None => command.arg("--workspace"),
+    };
+    command.arg("--all-features");
+    command.args(&args.filter);
+}
