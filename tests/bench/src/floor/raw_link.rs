@@ -1,0 +1,110 @@
+//! The floor of moving data: one loopback connection to a process that reads into fresh memory and sends it back.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use anyhow::bail;
+
+use crate::process::{Role, announce};
+use crate::subject::Subject;
+
+/// The role of the far end.
+pub(crate) const FAR_END: &str = "raw-far-end";
+/// As much as goes into one write.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// A connection and the process at its far end.
+#[derive(Debug)]
+pub(crate) struct RawLink {
+    far_end: Role,
+    stream: TcpStream,
+    sent: usize,
+}
+
+impl RawLink {
+    /// Starts the far end and connects.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let far_end = Role::start(FAR_END, &[])?;
+        let stream = TcpStream::connect(&far_end.address)?;
+        stream.set_nodelay(true)?;
+        Ok(Self { far_end, stream, sent: 0 })
+    }
+}
+
+/// The far end: takes a length and that many bytes, acknowledges, and sends them back when asked by one byte.
+///
+/// # Errors
+/// When the connection fails midway.
+pub(crate) fn serve() -> anyhow::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    announce(listener.local_addr()?)?;
+    let (mut stream, _) = listener.accept()?;
+    stream.set_nodelay(true)?;
+    let mut length = [0; 8];
+    while stream.read_exact(&mut length).is_ok() {
+        let bytes = read_fresh(&mut stream, u64::from_le_bytes(length) as usize)?;
+        stream.write_all(&[1])?;
+        stream.read_exact(&mut [0])?;
+        for chunk in bytes.chunks(CHUNK_BYTES) {
+            stream.write_all(chunk)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads into memory that nobody has touched yet, as a data plane must for a new object.
+fn read_fresh(stream: &mut TcpStream, count: usize) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(count);
+    let found = stream.take(count as u64).read_to_end(&mut bytes)?;
+    if found != count {
+        bail!("the raw link closed after {found} of {count} bytes");
+    }
+    Ok(bytes)
+}
+
+impl Subject for RawLink {
+    fn noops(&mut self, _n: usize) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn one(&mut self, _x: u64) -> anyhow::Result<u64> {
+        bail!("a raw link runs nothing")
+    }
+
+    fn chain(&mut self, _n: usize) -> anyhow::Result<u64> {
+        bail!("a raw link runs nothing")
+    }
+
+    fn tree(&mut self, _leaves: usize) -> anyhow::Result<u64> {
+        bail!("a raw link runs nothing")
+    }
+
+    fn fan_in(&mut self, _n: usize) -> anyhow::Result<u64> {
+        bail!("a raw link runs nothing")
+    }
+
+    fn hold(&mut self, _n: usize) -> anyhow::Result<()> {
+        bail!("a raw link holds nothing")
+    }
+
+    fn scatter(&mut self, bytes: Vec<u8>) -> anyhow::Result<()> {
+        self.sent = bytes.len();
+        self.stream.write_all(&(bytes.len() as u64).to_le_bytes())?;
+        for chunk in bytes.chunks(CHUNK_BYTES) {
+            self.stream.write_all(chunk)?;
+        }
+        Ok(self.stream.read_exact(&mut [0])?)
+    }
+
+    fn gather(&mut self) -> anyhow::Result<usize> {
+        self.stream.write_all(&[1])?;
+        Ok(read_fresh(&mut self.stream, self.sent)?.len())
+    }
+
+    fn scheduler_pid(&self) -> u32 {
+        self.far_end.pid()
+    }
+}

@@ -1,0 +1,125 @@
+//! Measures Longshore, each metric beside the floor of the same moment; most often run by `cargo xtask bench`.
+//!
+//! Every number is a ratio taken on one machine in one run. Absolute numbers of two machines, or of two hours on one
+//! machine that others use, say little; the floor measured in turn with the subject says how much of what is possible
+//! here was reached.
+//!
+//! `longshore-bench [--floor] [--mode tcp|inproc] [--runtime R] [--n N] [--reps R] [METRIC..]` measures,
+//! `longshore-bench machine` says what the machine can do without any framework.
+
+mod floor;
+mod metric;
+mod plan;
+mod process;
+mod report;
+mod subject;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+
+use crate::floor::{machine, null_framework, raw_link};
+use crate::metric::Mode;
+use crate::plan::Plan;
+use crate::report::Record;
+
+/// Measures Longshore, each metric beside the floor of the same moment.
+#[derive(Debug, Parser)]
+struct Args {
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Measure only the floors.
+    #[arg(long)]
+    floor: bool,
+    /// `tcp` (a scheduler and two workers as processes) or `inproc` (all in one process); both when not given.
+    #[arg(long)]
+    mode: Option<Mode>,
+    /// The runtime of client, scheduler and workers.
+    #[arg(long, default_value = "executor")]
+    runtime: String,
+    /// Tasks for the throughput and memory metrics.
+    #[arg(long, default_value_t = 100_000)]
+    n: usize,
+    /// Repetitions of each metric.
+    #[arg(long, default_value_t = 5)]
+    reps: usize,
+    /// Microseconds the floor polls before it sleeps.
+    #[arg(long, default_value_t = 0)]
+    spin_us: u64,
+    /// Let the floor's workers run tasks on a thread of their own in every metric, not only in latency.
+    #[arg(long)]
+    compute_thread: bool,
+    /// The commit that is measured, for the records.
+    #[arg(long, default_value = "unknown")]
+    commit: String,
+    /// Only metrics whose name contains one of these; `machine` for the machine itself.
+    metrics: Vec<String>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(role) = arguments.first().and_then(|first| first.strip_prefix(process::ROLE)) {
+        return play(role, &arguments[1..]);
+    }
+    measure(&Args::parse())
+}
+
+fn measure(args: &Args) -> anyhow::Result<()> {
+    if args.metrics == ["machine"] {
+        let records = machine::measure(args.reps, &args.commit)?;
+        print!("{}", if args.json { report::json_lines(&records)? } else { report::table(&records) });
+        return Ok(());
+    }
+    if !args.floor {
+        bail!("only `--floor` and `machine` can be measured so far");
+    }
+    let plan = Plan {
+        modes: args.mode.map_or_else(|| vec![Mode::Tcp, Mode::Inproc], |mode| vec![mode]),
+        metrics: args.metrics.clone(),
+        n: args.n,
+        reps: args.reps,
+        floor: null_framework::Options {
+            eager: false,
+            compute_thread: args.compute_thread,
+            spin_us: args.spin_us,
+        },
+        runtime: args.runtime.clone(),
+        commit: args.commit.clone(),
+    };
+    let show = |records: &[Record]| {
+        if args.json {
+            print!("{}", report::json_lines(records).unwrap_or_default());
+        } else {
+            records.iter().for_each(|r| eprintln!("{} {} {:.3} {}", r.metric, r.mode, r.value, r.unit));
+        }
+    };
+    let records = plan.run(None, show)?;
+    if !args.json {
+        print!("{}", report::table(&records));
+    }
+    Ok(())
+}
+
+/// What a child process does.
+fn play(role: &str, args: &[String]) -> anyhow::Result<()> {
+    let arg = |index: usize| args.get(index).map(String::as_str).context("a role lacks an argument");
+    match role {
+        machine::ECHO => machine::serve_echo(),
+        machine::SINK => machine::serve_sink(),
+        raw_link::FAR_END => raw_link::serve(),
+        null_framework::SCHEDULER => null_framework::serve_scheduler(null_framework::Options {
+            eager: arg(0)? == "eager",
+            spin_us: arg(1)?.parse()?,
+            ..null_framework::Options::default()
+        }),
+        null_framework::WORKER => null_framework::serve_worker(
+            arg(0)?,
+            null_framework::Options {
+                compute_thread: arg(1)? == "compute-thread",
+                spin_us: arg(2)?.parse()?,
+                ..null_framework::Options::default()
+            },
+        ),
+        _ => bail!("there is no role {role}"),
+    }
+}

@@ -1,0 +1,38 @@
+//! A binary tree of sums, submitted call by call.
+
+use std::time::Instant;
+
+use super::{Column, Metric, Mode, least};
+use crate::floor::null_framework::Options;
+use crate::subject::{Start, expect, warm};
+
+#[derive(Debug)]
+pub(super) struct Tree;
+
+const LEAVES: usize = 1 << 13;
+
+impl Metric for Tree {
+    fn columns(&self) -> &'static [Column] {
+        &[Column { name: "tree", unit: "us/task" }]
+    }
+
+    /// Calls, not leaves.
+    fn size(&self, _wanted: usize) -> usize {
+        2 * LEAVES - 1
+    }
+
+    fn measure(&self, start: &dyn Start, n: usize) -> anyhow::Result<Vec<f64>> {
+        let mut subject = warm(start)?;
+        let begin = Instant::now();
+        let result = subject.tree(n.div_ceil(2))?;
+        let took = begin.elapsed();
+        // every call adds one to the sum of its inputs, and the leaves start at nothing
+        expect("the tree", result, n as u64)?;
+        Ok(vec![took.as_secs_f64() * 1e6 / n as f64])
+    }
+
+    /// With dependents sent ahead of their inputs.
+    fn floor(&self, mode: Mode, base: Options) -> Option<Box<dyn Start>> {
+        Some(least(mode, Options { eager: true, ..base }))
+    }
+}

@@ -1,0 +1,88 @@
+//! Child processes of this very program, and what the kernel says about a process.
+
+use std::env;
+use std::fmt::Display;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, bail};
+
+/// What the first argument of a child begins with.
+pub(crate) const ROLE: &str = "role:";
+
+/// A child process in some role; dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Role {
+    child: Child,
+    /// The line the child announced itself with: most often its address.
+    pub(crate) address: String,
+}
+
+impl Role {
+    /// Starts this program again in `role` and waits until it announces itself.
+    ///
+    /// # Errors
+    /// When the child cannot be started or ends without a word.
+    pub(crate) fn start(role: &str, args: &[&str]) -> anyhow::Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command.arg(format!("{ROLE}{role}")).args(args).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("cannot start the role {role}"))?;
+        let mut line = String::new();
+        if let Some(out) = child.stdout.take() {
+            BufReader::new(out).read_line(&mut line)?;
+        }
+        if line.is_empty() {
+            let _ = child.kill();
+            bail!("the role {role} ended before it was ready: {}", child.wait()?);
+        }
+        Ok(Self { child, address: line.trim().to_owned() })
+    }
+
+    /// The process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Says to the parent that this child is ready.
+///
+/// # Errors
+/// When the parent is gone.
+pub(crate) fn announce(line: impl Display) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
+
+/// Resident bytes of a process.
+///
+/// # Errors
+/// When the kernel does not say.
+pub(crate) fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/statm"))?;
+    let pages: u64 = text.split_whitespace().nth(1).context("no resident pages in statm")?.parse()?;
+    Ok(pages * rustix::param::page_size() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_resident() {
+        assert!(resident_bytes(std::process::id()).unwrap() > 100_000);
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_an_error() {
+        assert!(resident_bytes(u32::MAX).is_err());
+    }
+}

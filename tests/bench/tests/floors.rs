@@ -1,0 +1,45 @@
+//! The floors between processes do the work they are measured by. How fast is no matter here.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Runs the measuring program and gives its records.
+fn records(arguments: &[&str]) -> Vec<Value> {
+    let program = env!("CARGO_BIN_EXE_longshore-bench");
+    let out = Command::new(program)
+        .args(["--json", "--reps", "1", "--n", "2000"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let text = String::from_utf8(out.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn names(records: &[Value]) -> Vec<&str> {
+    records.iter().map(|record| record["metric"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn the_null_framework_gives_right_results_in_place_and_with_a_compute_thread() {
+    let metrics = ["--floor", "--mode", "tcp", "noop", "chain", "tree", "fan_in", "memory", "startup"];
+    let expected = ["noop", "chain", "tree", "fan_in", "scheduler_memory", "startup"];
+    assert_eq!(names(&records(&metrics)), expected);
+    assert_eq!(names(&records(&[&metrics[..], &["--compute-thread"]].concat())), expected);
+    assert_eq!(names(&records(&[&metrics[..], &["--spin-us", "50"]].concat())), expected);
+}
+
+#[test]
+fn the_raw_link_brings_back_what_it_took() {
+    let found = records(&["--floor", "--mode", "tcp", "scatter"]);
+    assert_eq!(names(&found), ["scatter", "gather"]);
+    assert!(found.iter().all(|record| record["value"].as_f64().unwrap() > 0.0 && record["unit"] == "MiB/s"));
+}
+
+#[test]
+fn a_mode_that_is_none_is_refused() {
+    let out = Command::new(env!("CARGO_BIN_EXE_longshore-bench")).args(["--mode", "udp"]).output().unwrap();
+    assert!(!out.status.success());
+    assert!(String::from_utf8_lossy(&out.stderr).contains("`tcp` or `inproc`"));
+}
