@@ -196,7 +196,7 @@ pub enum WorkerToScheduler {
 /// What a run produced.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Produced {
-    /// A small value; the worker keeps a copy until it is released.
+    /// A small value, which the scheduler keeps from here on; the worker keeps no copy.
     Inline(Payload),
     /// A value that stays on the worker, of so many bytes.
     Stored(u64),
