@@ -5,23 +5,54 @@
 //! looks at ambient state to find a runtime, and Cargo features only make adapters available: they
 //! never choose one.
 //!
+//! | Runtime | Feature | Adapter |
+//! |---|---|---|
+//! | tokio | `tokio` | `TokioRuntime` |
+//! | smol | `smol` | `SmolRuntime` |
+//! | async-std | `async-std` | `AsyncStdRuntime` |
+//! | a user's `async_executor::Executor` | none | [`ExecutorRuntime`] |
+//! | anything that can start a future | none | [`AsyncIo`], on a [`Spawn`] or a closure |
+//! | none at all | none | [`OwnedExecutor`] |
+//! | any of these, chosen when the program runs | none | [`DynRuntime`] |
+//!
 //! Deliberately absent: TLS, UDP, signals, child processes (layers above own them) and an
 //! in-process transport (it needs no runtime).
 #![deny(missing_docs)]
 
+#[cfg(not(unix))]
+compile_error!("Longshore supports Unix-like systems only");
+
+mod asyncio;
+pub mod conformance;
 mod context;
+mod dynamic;
 mod ext;
 mod join;
 mod net;
+mod real;
 mod runtime;
+mod socket_file;
 mod task;
 mod time;
 mod timeout;
+#[cfg(feature = "tokio")]
+mod tokio_rt;
 
+pub use asyncio::{AsyncIo, Drive, ExecutorRuntime, OwnedExecutor, OwnedThreads, UserExecutor};
+pub use asyncio::{AsyncIoConn, AsyncIoListener, AsyncIoReader, AsyncIoSleep, AsyncIoWriter};
+#[cfg(feature = "async-std")]
+pub use asyncio::{AsyncStdGlobal, AsyncStdRuntime};
+#[cfg(feature = "smol")]
+pub use asyncio::{SmolGlobal, SmolRuntime};
 pub use context::{ContextGuard, Marked, ThreadContext};
+pub use dynamic::{BoxConn, BoxListener, BoxReader, BoxSleep, BoxWriter, DynRuntime};
 pub use ext::RuntimeExt;
 pub use net::{Conn, Endpoint, Listener, ParseEndpointError};
 pub use runtime::{BlockOn, BlockOnError, BoxFuture, BoxJob, Closed, Runtime, Spawn, TaskMeta};
 pub use task::{JoinError, Task};
 pub use time::{Instant, Sleep};
 pub use timeout::{Elapsed, Timeout};
+#[cfg(feature = "tokio")]
+pub use tokio_rt::{TokioConn, TokioListener, TokioReader, TokioRuntime, TokioSetupError};
+#[cfg(feature = "tokio")]
+pub use tokio_rt::{TokioSleep, TokioWriter};

@@ -37,7 +37,7 @@ pub struct Closed;
 /// are all state. Cloning is cheap and yields the same runtime.
 ///
 /// Most executors need none of this: implement [`Spawn`] and wrap it in
-/// `AsyncIo`. The suite in `conformance` states the behaviour that the types cannot.
+/// [`AsyncIo`](crate::AsyncIo). The suite in [`conformance`](crate::conformance) states the behaviour that the types cannot.
 pub trait Runtime: Clone + Send + Sync + 'static {
     /// The timer.
     type Sleep: Sleep;

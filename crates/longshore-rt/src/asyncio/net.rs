@@ -1,0 +1,263 @@
+//! async-net's sockets behind [`Conn`] and [`Listener`].
+//!
+//! async-net dials, binds and resolves. Reading and writing go straight to the `Async` socket
+//! inside: it keeps one waker per direction in place, where async-net's own stream types register a
+//! new listener each time they wait. One waker is enough, because a split connection has one reader
+//! and one writer.
+use crate::socket_file::SocketFile;
+use crate::{Conn, Endpoint, Listener};
+use async_io::Async;
+use async_net::unix::{UnixListener, UnixStream};
+use async_net::{TcpListener, TcpStream};
+use futures_lite::{AsyncRead, AsyncWrite};
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+#[derive(Clone, Debug)]
+enum Socket {
+    Tcp(Arc<Async<std::net::TcpStream>>),
+    Unix(Arc<Async<std::os::unix::net::UnixStream>>),
+}
+
+impl Socket {
+    fn tcp(stream: TcpStream) -> Self {
+        Socket::Tcp(stream.into())
+    }
+
+    fn unix(stream: UnixStream) -> Self {
+        Socket::Unix(stream.into())
+    }
+
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Socket::Tcp(s) => Pin::new(&mut &**s).poll_read(cx, buf),
+            Socket::Unix(s) => Pin::new(&mut &**s).poll_read(cx, buf),
+        }
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Socket::Tcp(s) => Pin::new(&mut &**s).poll_write(cx, buf),
+            Socket::Unix(s) => Pin::new(&mut &**s).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self {
+            Socket::Tcp(s) => Pin::new(&mut &**s).poll_write_vectored(cx, bufs),
+            Socket::Unix(s) => Pin::new(&mut &**s).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    /// Sends FIN.
+    fn shutdown_write(&self) -> io::Result<()> {
+        let result = match self {
+            Socket::Tcp(s) => s.get_ref().shutdown(Shutdown::Write),
+            Socket::Unix(s) => s.get_ref().shutdown(Shutdown::Write),
+        };
+        match result {
+            // The peer has reset the connection: there is nothing left to end.
+            Err(e) if e.kind() == io::ErrorKind::NotConnected => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// A connection of async-io's reactor.
+#[derive(Debug)]
+pub struct AsyncIoConn(Socket);
+
+/// The read half of an [`AsyncIoConn`].
+#[derive(Debug)]
+pub struct AsyncIoReader(Socket);
+
+/// The write half of an [`AsyncIoConn`]. Sends FIN when dropped.
+#[derive(Debug)]
+pub struct AsyncIoWriter {
+    socket: Socket,
+    closed: bool,
+}
+
+impl Conn for AsyncIoConn {
+    type Reader = AsyncIoReader;
+    type Writer = AsyncIoWriter;
+
+    fn split(self) -> (AsyncIoReader, AsyncIoWriter) {
+        (AsyncIoReader(self.0.clone()), AsyncIoWriter { socket: self.0, closed: false })
+    }
+
+    fn peer(&self) -> String {
+        match &self.0 {
+            Socket::Tcp(s) => {
+                s.get_ref().peer_addr().map_or_else(|_| "disconnected".into(), |a| a.to_string())
+            }
+            Socket::Unix(_) => "unix".into(),
+        }
+    }
+}
+
+impl Drop for AsyncIoWriter {
+    // While the reader lives the socket stays open, so nothing but this would tell the peer.
+    fn drop(&mut self) {
+        if !self.closed {
+            let _ = self.socket.shutdown_write();
+        }
+    }
+}
+
+impl AsyncRead for AsyncIoConn {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_read(cx, buf)
+    }
+}
+
+impl AsyncRead for AsyncIoReader {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for AsyncIoConn {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write_vectored(cx, bufs)
+    }
+
+    // The kernel's buffer is the only one.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.shutdown_write())
+    }
+}
+
+impl AsyncWrite for AsyncIoWriter {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.socket.poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.socket.poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = self.socket.shutdown_write();
+        self.closed |= result.is_ok();
+        Poll::Ready(result)
+    }
+}
+
+/// A listening socket of async-io's reactor.
+#[derive(Debug)]
+pub struct AsyncIoListener {
+    socket: Bound,
+    local: Endpoint,
+}
+
+#[derive(Debug)]
+enum Bound {
+    Tcp(TcpListener),
+    Unix(UnixListener, #[allow(dead_code, reason = "held for its destructor")] SocketFile),
+}
+
+impl Listener for AsyncIoListener {
+    type Conn = AsyncIoConn;
+
+    async fn accept(&mut self) -> io::Result<AsyncIoConn> {
+        let socket = match &self.socket {
+            Bound::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // Fails only when the peer is gone already, which the first read will tell.
+                let _ = stream.set_nodelay(true);
+                Socket::tcp(stream)
+            }
+            Bound::Unix(listener, _) => Socket::unix(listener.accept().await?.0),
+        };
+        Ok(AsyncIoConn(socket))
+    }
+
+    fn local(&self) -> Endpoint {
+        self.local.clone()
+    }
+}
+
+pub(super) async fn connect(to: Endpoint) -> io::Result<AsyncIoConn> {
+    let socket = match to {
+        Endpoint::Tcp { host, port } => {
+            let stream = TcpStream::connect((host, port)).await?;
+            stream.set_nodelay(true)?;
+            Socket::tcp(stream)
+        }
+        Endpoint::Unix(path) => Socket::unix(UnixStream::connect(path).await?),
+    };
+    Ok(AsyncIoConn(socket))
+}
+
+pub(super) async fn listen(on: Endpoint) -> io::Result<AsyncIoListener> {
+    match on {
+        Endpoint::Tcp { host, port } => {
+            let listener = TcpListener::bind((host, port)).await?;
+            let bound = listener.local_addr()?;
+            let local = Endpoint::tcp(bound.ip().to_string(), bound.port());
+            Ok(AsyncIoListener { socket: Bound::Tcp(listener), local })
+        }
+        Endpoint::Unix(path) => {
+            let socket = Bound::Unix(UnixListener::bind(&path)?, SocketFile(path.clone()));
+            Ok(AsyncIoListener { socket, local: Endpoint::Unix(path) })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_lite::AsyncWriteExt;
+
+    fn pair() -> (AsyncIoConn, AsyncIoConn) {
+        async_io::block_on(async {
+            let mut listener = listen(Endpoint::tcp("127.0.0.1", 0)).await.unwrap();
+            let near = connect(listener.local()).await.unwrap();
+            (near, listener.accept().await.unwrap())
+        })
+    }
+
+    #[test]
+    fn both_sides_set_nodelay() {
+        let (near, far) = pair();
+        for conn in [near, far] {
+            let Socket::Tcp(socket) = &conn.0 else { panic!("not TCP: {conn:?}") };
+            assert!(socket.get_ref().nodelay().unwrap());
+        }
+    }
+
+    #[test]
+    fn vectored_writes_reach_the_socket_whole() {
+        let (near, far) = pair();
+        let (_reader, mut writer) = far.split();
+        for conn in [&mut (Box::new(near) as Box<dyn AsyncWrite + Unpin>), &mut (Box::new(&mut writer) as _)]
+        {
+            let slices = [IoSlice::new(b"one"), IoSlice::new(b"two"), IoSlice::new(b"three")];
+            assert_eq!(async_io::block_on(conn.write_vectored(&slices)).unwrap(), 11);
+        }
+    }
+}
