@@ -4,6 +4,7 @@
 //! `tidy: allow(RULE): why`, for the rules that say so.
 
 mod imports;
+mod links;
 mod purity;
 mod roots;
 mod size;
@@ -64,6 +65,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     findings.extend(roots::check(&workspace, &root, &files));
     for file in &files {
         imports::check_source(file, &mut findings);
+        links::check(file, |path| root.join(path).exists(), &mut findings);
         purity::check(file, &mut findings);
         size::check(file, &mut findings);
         words::check(file, &mut findings);
