@@ -2,6 +2,7 @@
 
 mod bandwidth;
 mod chain;
+mod exchange;
 mod fan_in;
 mod latency;
 mod memory;
@@ -58,6 +59,8 @@ pub(crate) struct Column {
 
 /// Something to measure.
 pub(crate) trait Metric {
+    /// Whether it means anything in this mode.
+    fn applies(&self, mode: Mode) -> bool;
     /// What one repetition gives.
     fn columns(&self) -> &'static [Column];
     /// How many calls one repetition makes, when `wanted` are asked for.
@@ -77,6 +80,7 @@ pub(crate) fn all() -> Vec<Box<dyn Metric>> {
         Box::new(tree::Tree),
         Box::new(fan_in::FanIn),
         Box::new(bandwidth::Bandwidth),
+        Box::new(exchange::Exchange),
         Box::new(memory::Memory),
         Box::new(startup::Startup),
     ]

@@ -35,7 +35,7 @@ impl Plan {
     ) -> anyhow::Result<Vec<Record>> {
         let mut records = Vec::new();
         for metric in metric::all().iter().filter(|m| self.wants(m.as_ref())) {
-            for &mode in &self.modes {
+            for &mode in self.modes.iter().filter(|mode| metric.applies(**mode)) {
                 let found = self.one(metric.as_ref(), mode, subjects)?;
                 done(&found);
                 records.extend(found);

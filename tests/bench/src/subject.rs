@@ -2,6 +2,8 @@
 //!
 //! Longshore is one subject; each floor is another, so that both do the same work through the same loop.
 
+use std::time::Duration;
+
 use anyhow::bail;
 
 /// A running cluster and its client. Results are checked, so a subject cannot be fast by being wrong.
@@ -22,6 +24,8 @@ pub(crate) trait Subject {
     fn scatter(&mut self, bytes: Vec<u8>) -> anyhow::Result<()>;
     /// Brings back what `scatter` brought; how many bytes that was.
     fn gather(&mut self) -> anyhow::Result<usize>;
+    /// Makes `objects` of `bytes` each on one worker, then uses each on another; how long the using took.
+    fn exchange(&mut self, objects: usize, bytes: usize) -> anyhow::Result<Duration>;
     /// The process in which the scheduler lives.
     fn scheduler_pid(&self) -> u32;
 }

@@ -32,8 +32,8 @@ fn the_null_framework_gives_right_results_in_place_and_with_a_compute_thread() {
 
 #[test]
 fn the_raw_link_brings_back_what_it_took() {
-    let found = records(&["--floor", "--mode", "tcp", "scatter"]);
-    assert_eq!(names(&found), ["scatter", "gather"]);
+    let found = records(&["--floor", "--mode", "tcp", "scatter", "worker_to_worker"]);
+    assert_eq!(names(&found), ["scatter", "gather", "worker_to_worker"]);
     assert!(found.iter().all(|record| record["value"].as_f64().unwrap() > 0.0 && record["unit"] == "MiB/s"));
 }
 

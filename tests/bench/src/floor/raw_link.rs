@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
 use crate::process::{Role, announce};
-use crate::subject::Subject;
+use crate::subject::{Subject, expect};
 
 /// The role of the far end.
 pub(crate) const FAR_END: &str = "raw-far-end";
@@ -34,7 +35,7 @@ impl RawLink {
     }
 }
 
-/// The far end: takes a length and that many bytes, acknowledges, and sends them back when asked by one byte.
+/// The far end: takes a length and that many bytes and acknowledges them with one byte; a length of 0 asks for them.
 ///
 /// # Errors
 /// When the connection fails midway.
@@ -44,13 +45,22 @@ pub(crate) fn serve() -> anyhow::Result<()> {
     let (mut stream, _) = listener.accept()?;
     stream.set_nodelay(true)?;
     let mut length = [0; 8];
+    let mut object = Vec::new();
     while stream.read_exact(&mut length).is_ok() {
-        let bytes = read_fresh(&mut stream, u64::from_le_bytes(length) as usize)?;
-        stream.write_all(&[1])?;
-        stream.read_exact(&mut [0])?;
-        for chunk in bytes.chunks(CHUNK_BYTES) {
-            stream.write_all(chunk)?;
+        match u64::from_le_bytes(length) as usize {
+            0 => write_all(&mut stream, &object)?,
+            count => {
+                object = read_fresh(&mut stream, count)?;
+                stream.write_all(&[1])?;
+            }
         }
+    }
+    Ok(())
+}
+
+fn write_all(stream: &mut TcpStream, bytes: &[u8]) -> anyhow::Result<()> {
+    for chunk in bytes.chunks(CHUNK_BYTES) {
+        stream.write_all(chunk)?;
     }
     Ok(())
 }
@@ -93,15 +103,22 @@ impl Subject for RawLink {
     fn scatter(&mut self, bytes: Vec<u8>) -> anyhow::Result<()> {
         self.sent = bytes.len();
         self.stream.write_all(&(bytes.len() as u64).to_le_bytes())?;
-        for chunk in bytes.chunks(CHUNK_BYTES) {
-            self.stream.write_all(chunk)?;
-        }
+        write_all(&mut self.stream, &bytes)?;
         Ok(self.stream.read_exact(&mut [0])?)
     }
 
     fn gather(&mut self) -> anyhow::Result<usize> {
-        self.stream.write_all(&[1])?;
+        self.stream.write_all(&0_u64.to_le_bytes())?;
         Ok(read_fresh(&mut self.stream, self.sent)?.len())
+    }
+
+    fn exchange(&mut self, objects: usize, bytes: usize) -> anyhow::Result<Duration> {
+        self.scatter(vec![7; bytes])?;
+        let begin = Instant::now();
+        for _ in 0..objects {
+            expect("one object", self.gather()? as u64, bytes as u64)?;
+        }
+        Ok(begin.elapsed())
     }
 
     fn scheduler_pid(&self) -> u32 {

@@ -1,5 +1,7 @@
 //! The workloads, for anything that takes keyed calls and gives results back.
 
+use std::time::Duration;
+
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
@@ -93,6 +95,10 @@ impl<K: Keyed> Subject for Workload<K> {
     }
 
     fn gather(&mut self) -> anyhow::Result<usize> {
+        anyhow::bail!("this floor moves no data; the floor for that is the raw link")
+    }
+
+    fn exchange(&mut self, _objects: usize, _bytes: usize) -> anyhow::Result<Duration> {
         anyhow::bail!("this floor moves no data; the floor for that is the raw link")
     }
 

@@ -13,6 +13,10 @@ pub(super) struct Bandwidth;
 const OBJECT_MIB: usize = 256;
 
 impl Metric for Bandwidth {
+    fn applies(&self, _mode: Mode) -> bool {
+        true
+    }
+
     fn columns(&self) -> &'static [Column] {
         &[Column { name: "scatter", unit: "MiB/s" }, Column { name: "gather", unit: "MiB/s" }]
     }

@@ -12,6 +12,10 @@ pub(super) struct Chain;
 const LINKS: usize = 2_000;
 
 impl Metric for Chain {
+    fn applies(&self, _mode: Mode) -> bool {
+        true
+    }
+
     fn columns(&self) -> &'static [Column] {
         &[Column { name: "chain", unit: "us/task" }]
     }

@@ -12,6 +12,10 @@ pub(super) struct FanIn;
 const INPUTS: usize = 2_000;
 
 impl Metric for FanIn {
+    fn applies(&self, _mode: Mode) -> bool {
+        true
+    }
+
     fn columns(&self) -> &'static [Column] {
         &[Column { name: "fan_in", unit: "ms" }]
     }

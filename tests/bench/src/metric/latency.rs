@@ -15,6 +15,10 @@ const CALLS: usize = 5_000;
 const WARM_CALLS: usize = 500;
 
 impl Metric for Latency {
+    fn applies(&self, _mode: Mode) -> bool {
+        true
+    }
+
     fn columns(&self) -> &'static [Column] {
         &[Column { name: "latency_p50", unit: "us" }, Column { name: "latency_p99", unit: "us" }]
     }

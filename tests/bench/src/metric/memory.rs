@@ -12,6 +12,10 @@ use crate::subject::{Start, warm};
 pub(super) struct Memory;
 
 impl Metric for Memory {
+    fn applies(&self, _mode: Mode) -> bool {
+        true
+    }
+
     fn columns(&self) -> &'static [Column] {
         &[Column { name: "scheduler_memory", unit: "bytes/task" }]
     }

@@ -10,6 +10,10 @@ use crate::subject::{Start, warm};
 pub(super) struct Noop;
 
 impl Metric for Noop {
+    fn applies(&self, _mode: Mode) -> bool {
+        true
+    }
+
     fn columns(&self) -> &'static [Column] {
         &[Column { name: "noop", unit: "tasks/s" }]
     }

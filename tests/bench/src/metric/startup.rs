@@ -10,6 +10,10 @@ use crate::subject::{Start, expect};
 pub(super) struct Startup;
 
 impl Metric for Startup {
+    fn applies(&self, _mode: Mode) -> bool {
+        true
+    }
+
     fn columns(&self) -> &'static [Column] {
         &[Column { name: "startup", unit: "ms" }]
     }

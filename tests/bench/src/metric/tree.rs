@@ -12,6 +12,10 @@ pub(super) struct Tree;
 const LEAVES: usize = 1 << 13;
 
 impl Metric for Tree {
+    fn applies(&self, _mode: Mode) -> bool {
+        true
+    }
+
     fn columns(&self) -> &'static [Column] {
         &[Column { name: "tree", unit: "us/task" }]
     }
