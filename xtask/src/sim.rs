@@ -28,6 +28,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut command = cargo();
     command.args(["run", "--release", "--package", PACKAGE, "--bin", PROGRAM, "--"]);
-    command.args(["--seeds", &args.seeds.to_string(), "--from", &args.from.to_string()]).args(&args.rest);
-    run_command(&mut command)
+    command.args(["--seeds", &args.seeds.to_string()]);
+    if args.from > 0 {
+        command.args(["--from", &args.from.to_string()]);
+    }
+    run_command(command.args(&args.rest))
 }
