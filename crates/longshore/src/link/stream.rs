@@ -1,0 +1,241 @@
+//! A link over a byte stream.
+//!
+//! Reading goes straight into the frame reader's buffer and messages are decoded where they lie. Writing hands the
+//! kernel whatever has gathered since the socket was last free: that is all the batching there is, no timer takes part.
+use super::error::LinkError;
+use super::gate::Gate;
+use futures_lite::{AsyncRead, AsyncWrite};
+use longshore_proto::frame::{EncodeError, FrameReader, FrameWriter};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// A turn reads at most about so much from one link, so that the runtime's other tasks get their share.
+const READ_BYTES_PER_TURN_MAX: usize = 1024 * 1024;
+/// A turn writes at most about so much to one link.
+const WRITE_BYTES_PER_TURN_MAX: usize = 4 * 1024 * 1024;
+
+pub(crate) type BoxRead = Box<dyn AsyncRead + Send + Unpin>;
+pub(crate) type BoxWrite = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// The two halves and what lies between them and the messages.
+pub(super) struct Stream {
+    input: Input,
+    output: Output,
+}
+
+struct Input {
+    /// `None` once the link is lost.
+    socket: Option<BoxRead>,
+    gate: Gate,
+    frames: FrameReader,
+    bytes_total: u64,
+}
+
+struct Output {
+    /// `None` once the link is lost or closed.
+    socket: Option<BoxWrite>,
+    gate: Gate,
+    /// Bytes that precede all frames: the answer to the other side's hello.
+    prologue: Vec<u8>,
+    prologue_sent: usize,
+    frames: FrameWriter,
+    /// Written, but perhaps still in a buffer of the writer's own.
+    unflushed: bool,
+}
+
+impl Stream {
+    pub(super) fn new(reader: BoxRead, writer: BoxWrite, prologue: Vec<u8>) -> Self {
+        let input =
+            Input { socket: Some(reader), gate: Gate::new(), frames: FrameReader::default(), bytes_total: 0 };
+        let output = Output {
+            socket: Some(writer),
+            gate: Gate::new(),
+            prologue,
+            prologue_sent: 0,
+            frames: FrameWriter::default(),
+            unflushed: false,
+        };
+        Stream { input, output }
+    }
+
+    pub(super) fn send<Out: Serialize>(&mut self, message: &Out) -> Result<(), EncodeError> {
+        // Nothing can be written any more: gathering it would only take memory.
+        if self.output.socket.is_none() {
+            return Ok(());
+        }
+        self.output.frames.push(message)
+    }
+
+    pub(super) fn backlog_bytes(&self) -> usize {
+        self.output.frames.len() + self.output.prologue.len() - self.output.prologue_sent
+    }
+
+    /// Bytes read so far.
+    pub(super) fn read_bytes_total(&self) -> u64 {
+        self.input.bytes_total
+    }
+
+    pub(super) fn poll_recv<In: DeserializeOwned>(
+        &mut self,
+        cx: &mut Context<'_>,
+        each: &mut dyn FnMut(In),
+    ) -> Poll<Result<(), LinkError>> {
+        self.input.poll_recv(cx, each)
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        self.output.poll_flush(cx)
+    }
+
+    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        self.output.poll_close(cx)
+    }
+
+    /// Asks the socket at the next receive, whatever it said before.
+    pub(super) fn look_again(&mut self) {
+        self.input.gate.open();
+    }
+
+    /// Lets go of both halves.
+    pub(super) fn cut(&mut self) {
+        self.input.socket = None;
+        self.output.abandon();
+    }
+}
+
+impl Input {
+    fn poll_recv<In: DeserializeOwned>(
+        &mut self,
+        cx: &mut Context<'_>,
+        each: &mut dyn FnMut(In),
+    ) -> Poll<Result<(), LinkError>> {
+        if !self.gate.pass(cx) {
+            return Poll::Pending;
+        }
+        let (mut any, mut left) = (false, READ_BYTES_PER_TURN_MAX);
+        while left > 0 {
+            let Poll::Ready(read) = self.poll_read() else {
+                self.gate.wait();
+                return if any { Poll::Ready(Ok(())) } else { Poll::Pending };
+            };
+            left = left.saturating_sub(read?);
+            while self.frames.next_frame(|message| {
+                any = true;
+                each(message);
+            })? {}
+        }
+        // There may be more, and the socket holds no waker of ours.
+        cx.waker().wake_by_ref();
+        if any { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn poll_read(&mut self) -> Poll<Result<usize, LinkError>> {
+        let Some(socket) = &mut self.socket else { return Poll::Ready(Err(LinkError::Closed)) };
+        loop {
+            let mut cx = Context::from_waker(self.gate.arm());
+            match ready!(Pin::new(&mut *socket).poll_read(&mut cx, self.frames.space())) {
+                Ok(0) => return Poll::Ready(Err(LinkError::Closed)),
+                Ok(n) => {
+                    self.frames.filled(n);
+                    self.bytes_total += n as u64;
+                    return Poll::Ready(Ok(n));
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Poll::Ready(Err(e.into())),
+            }
+        }
+    }
+}
+
+impl Output {
+    fn is_empty(&self) -> bool {
+        self.prologue.is_empty() && self.frames.is_empty()
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        if self.is_empty() && !self.unflushed {
+            return Poll::Ready(Ok(()));
+        }
+        if !self.gate.pass(cx) {
+            return Poll::Pending;
+        }
+        let mut left = WRITE_BYTES_PER_TURN_MAX;
+        while !self.is_empty() {
+            if left == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let written = ready!(self.poll_write())?;
+            left = left.saturating_sub(written);
+        }
+        self.poll_socket(|socket, cx| socket.poll_flush(cx)).map_ok(|()| self.unflushed = false)
+    }
+
+    fn poll_write(&mut self) -> Poll<Result<usize, LinkError>> {
+        let Some(socket) = &mut self.socket else { return Poll::Ready(Err(LinkError::Closed)) };
+        let greeting = !self.prologue.is_empty();
+        let bytes = if greeting { &self.prologue[self.prologue_sent..] } else { self.frames.pending() };
+        let mut cx = Context::from_waker(self.gate.arm());
+        let written = match Pin::new(socket).poll_write(&mut cx, bytes) {
+            Poll::Pending => {
+                self.gate.wait();
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
+            Poll::Ready(Ok(written)) => written,
+            Poll::Ready(Err(e)) if e.kind() == io::ErrorKind::Interrupted => return Poll::Ready(Ok(0)),
+            Poll::Ready(Err(e)) => return Poll::Ready(Err(e.into())),
+        };
+        if greeting {
+            self.greeted(written);
+        } else {
+            self.frames.advance(written);
+        }
+        self.unflushed = true;
+        Poll::Ready(Ok(written))
+    }
+
+    fn greeted(&mut self, bytes: usize) {
+        self.prologue_sent += bytes;
+        if self.prologue_sent == self.prologue.len() {
+            (self.prologue, self.prologue_sent) = (Vec::new(), 0);
+        }
+    }
+
+    /// Flushes or closes the writer, waiting at the gate if it must.
+    fn poll_socket(
+        &mut self,
+        ask: impl FnOnce(Pin<&mut BoxWrite>, &mut Context<'_>) -> Poll<io::Result<()>>,
+    ) -> Poll<Result<(), LinkError>> {
+        let Some(socket) = &mut self.socket else { return Poll::Ready(Ok(())) };
+        let polled = ask(Pin::new(socket), &mut Context::from_waker(self.gate.arm()));
+        if polled.is_pending() {
+            self.gate.wait();
+        }
+        polled.map_err(LinkError::from)
+    }
+
+    /// Writes what is left, then says that nothing more will come.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        ready!(self.poll_flush(cx))?;
+        if self.socket.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        if !self.gate.pass(cx) {
+            return Poll::Pending;
+        }
+        ready!(self.poll_socket(|socket, cx| socket.poll_close(cx)))?;
+        self.socket = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn abandon(&mut self) {
+        self.socket = None;
+        (self.prologue, self.prologue_sent) = (Vec::new(), 0);
+        self.frames = FrameWriter::default();
+        self.unflushed = false;
+    }
+}
