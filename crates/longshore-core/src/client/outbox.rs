@@ -1,0 +1,365 @@
+//! What user threads have said and the driver has not yet sent.
+//!
+//! The half of the session that callers touch, under one short lock: they number functions, count the futures of a key,
+//! and append messages in the order in which they must reach the scheduler. The driver takes everything at once.
+//!
+//! ```text
+//! submit ─┐
+//! release ├─▶ messages, in order ─▶ take() ─▶ link
+//! cancel ─┘   tokens of new and dropped futures, events ─▶ Machine
+//! ```
+//!
+//! Submissions and releases share one order, so a key that is released and submitted again is two lives, never a release
+//! that overtakes. Deliberately absent: the lock, and any idea of when the driver runs.
+use super::event::{Event, Token};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use longshore_proto::{
+    ClientToScheduler, FunctionId, FunctionIndex, FunctionSpec, SessionId, Submit, TaskId,
+};
+
+/// Ids in one release message.
+const RELEASE_LEN_MAX: usize = 16 * 1024;
+/// What a message takes besides its payload, roughly.
+const MESSAGE_BYTES: usize = 48;
+
+/// Why a submission was not taken.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefusedSubmit {
+    /// More is waiting to be sent than may wait.
+    #[error(
+        "{waiting} bytes wait to be sent, and at most {max} may; wait for `ready()` before submitting more"
+    )]
+    Overloaded {
+        /// Bytes that wait.
+        waiting: usize,
+        /// Bytes that may wait.
+        max: usize,
+    },
+    /// The key belongs to another call of this client.
+    #[error("the key is in use for another call; choose another key, or submit the same call")]
+    KeyConflict,
+}
+
+/// Messages and news of futures, in order.
+#[derive(Debug)]
+pub struct Outbox<D> {
+    session: SessionId,
+    bytes_max: usize,
+    /// Waiting here, and in the link as last heard from the driver.
+    bytes: usize,
+    backlog_bytes: usize,
+    functions: HashMap<FunctionId, FunctionIndex, FixedState>,
+    /// Tasks whose id is a hash, that futures of this client want.
+    keyed: HashMap<TaskId, Keyed, FixedState>,
+    batch: Batch<D>,
+}
+
+#[derive(Debug)]
+struct Keyed {
+    call_hash: u64,
+    futures: u32,
+}
+
+/// Everything that was said since the last [`take`](Outbox::take).
+#[derive(Debug)]
+pub struct Batch<D> {
+    /// For the scheduler.
+    pub messages: Vec<ClientToScheduler>,
+    /// Futures that are new. To be handled before all else.
+    pub wanted: Vec<D>,
+    /// Futures that are gone.
+    pub dropped: Vec<D>,
+    /// Whatever else the machine must know.
+    pub events: Vec<Event<D>>,
+}
+
+impl<D> Default for Batch<D> {
+    fn default() -> Self {
+        Batch { messages: Vec::new(), wanted: Vec::new(), dropped: Vec::new(), events: Vec::new() }
+    }
+}
+
+impl<D> Batch<D> {
+    /// Whether nothing was said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+            && self.wanted.is_empty()
+            && self.dropped.is_empty()
+            && self.events.is_empty()
+    }
+
+    /// Forgets everything, keeps the memory for the next batch unless it is a lot.
+    pub fn clear(&mut self) {
+        const KEEP_LEN: usize = 4096;
+        self.messages.clear();
+        self.wanted.clear();
+        self.dropped.clear();
+        self.events.clear();
+        self.messages.shrink_to(KEEP_LEN);
+        self.wanted.shrink_to(KEEP_LEN);
+        self.dropped.shrink_to(KEEP_LEN);
+    }
+}
+
+impl<D: Token> Outbox<D> {
+    /// An outbox that takes submissions until `bytes_max` bytes wait.
+    #[must_use]
+    pub fn new(session: SessionId, bytes_max: usize) -> Self {
+        Outbox {
+            session,
+            bytes_max,
+            bytes: 0,
+            backlog_bytes: 0,
+            functions: HashMap::default(),
+            keyed: HashMap::default(),
+            batch: Batch::default(),
+        }
+    }
+
+    /// Whether a submission would be taken now.
+    ///
+    /// # Errors
+    /// [`RefusedSubmit::Overloaded`] when it would not.
+    pub fn room(&self) -> Result<(), RefusedSubmit> {
+        let waiting = self.bytes + self.backlog_bytes;
+        if waiting < self.bytes_max {
+            return Ok(());
+        }
+        Err(RefusedSubmit::Overloaded { waiting, max: self.bytes_max })
+    }
+
+    /// The driver says how much the link still holds.
+    pub fn set_backlog(&mut self, bytes: usize) {
+        self.backlog_bytes = bytes;
+    }
+
+    /// The client's number of a function; introduces it the first time.
+    pub fn function(&mut self, id: FunctionId, spec: impl FnOnce() -> FunctionSpec) -> FunctionIndex {
+        #[allow(clippy::cast_possible_truncation)] // a binary has fewer functions than that
+        let next = FunctionIndex(self.functions.len() as u32);
+        match self.functions.entry(id) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let index = *new.insert(next);
+                self.batch.messages.push(ClientToScheduler::Function { index, spec: spec() });
+                index
+            }
+        }
+    }
+
+    /// A call, and the future that wants it. A key that a future of this client has already is not sent again: the new
+    /// future shares what the older one gets.
+    ///
+    /// # Errors
+    /// The key belongs to another call.
+    pub fn submit(&mut self, submit: Submit, token: Option<D>) -> Result<(), RefusedSubmit> {
+        let key = submit.options.as_ref().and_then(|o| o.key.as_ref());
+        if let (Some(key), Some(_)) = (key, &token) {
+            let keyed = self.keyed.entry(submit.id);
+            let keyed = keyed.or_insert(Keyed { call_hash: key.call_hash, futures: 0 });
+            if keyed.call_hash != key.call_hash {
+                return Err(RefusedSubmit::KeyConflict);
+            }
+            keyed.futures += 1;
+            if keyed.futures > 1 {
+                self.batch.wanted.extend(token);
+                return Ok(());
+            }
+        }
+        self.bytes += MESSAGE_BYTES + submit.args.nbytes() + 16 * submit.inputs.len();
+        self.batch.messages.push(ClientToScheduler::Submit(submit));
+        self.batch.wanted.extend(token);
+        Ok(())
+    }
+
+    /// The future of a task that [`tell`](Self::tell) announces, such as a scattered value.
+    pub fn want(&mut self, token: D) {
+        self.batch.wanted.push(token);
+    }
+
+    /// A future's last handle is gone. `released`: its task was given up before, by [`cancel`](Self::cancel).
+    pub fn dropped(&mut self, token: D, released: bool) {
+        let id = token.id();
+        if !released && self.give_up(id) {
+            self.release(id);
+        }
+        self.batch.dropped.push(token);
+    }
+
+    /// One future less wants `id`; whether none is left.
+    fn give_up(&mut self, id: TaskId) -> bool {
+        if id.origin == self.session.0 {
+            return true;
+        }
+        match self.keyed.entry(id) {
+            Entry::Occupied(mut keyed) if keyed.get().futures > 1 => {
+                keyed.get_mut().futures -= 1;
+                false
+            }
+            Entry::Occupied(keyed) => {
+                keyed.remove();
+                true
+            }
+            Entry::Vacant(_) => true,
+        }
+    }
+
+    fn release(&mut self, id: TaskId) {
+        self.bytes += 16;
+        match self.batch.messages.last_mut() {
+            Some(ClientToScheduler::Release { ids }) if ids.len() < RELEASE_LEN_MAX => ids.push(id),
+            _ => self.batch.messages.push(ClientToScheduler::Release { ids: vec![id] }),
+        }
+    }
+
+    /// Stops tasks. Their futures are settled by the caller and count as released.
+    pub fn cancel(&mut self, ids: Vec<TaskId>, force: bool) {
+        for id in &ids {
+            self.give_up(*id);
+        }
+        self.tell(ClientToScheduler::Cancel { ids, force });
+    }
+
+    /// Any other message.
+    pub fn tell(&mut self, message: ClientToScheduler) {
+        self.bytes += MESSAGE_BYTES
+            + match &message {
+                ClientToScheduler::Scatter(s) => s.value.as_ref().map_or(0, |v| v.nbytes()),
+                _ => 0,
+            };
+        self.batch.messages.push(message);
+    }
+
+    /// Something for the machine.
+    pub fn event(&mut self, event: Event<D>) {
+        self.batch.events.push(event);
+    }
+
+    /// Whether there is nothing to take.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// Everything that was said, in exchange for an empty batch whose memory is used again.
+    pub fn take(&mut self, batch: &mut Batch<D>) {
+        debug_assert!(batch.is_empty(), "a batch was not handled before the next was taken");
+        std::mem::swap(&mut self.batch, batch);
+        self.bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longshore_proto::client::Key;
+    use longshore_proto::{Payload, SubmitOptions};
+
+    #[derive(Clone, PartialEq, Debug)]
+    struct T(TaskId, u8);
+    impl Token for T {
+        fn id(&self) -> TaskId {
+            self.0
+        }
+    }
+
+    const OWN: TaskId = TaskId { origin: 1, seq: 0 };
+    const KEYED: TaskId = TaskId { origin: 99, seq: 5 };
+
+    fn outbox() -> Outbox<T> {
+        Outbox::new(SessionId(1), 1000)
+    }
+
+    fn call(id: TaskId, call_hash: Option<u64>) -> Submit {
+        let key = call_hash.map(|call_hash| Key { text: "k".into(), call_hash });
+        let options = key.map(|key| Box::new(SubmitOptions { key: Some(key), ..SubmitOptions::default() }));
+        let function = FunctionIndex(0);
+        Submit { id, function, args: Payload::empty(), inputs: vec![], want: true, options }
+    }
+
+    fn taken(o: &mut Outbox<T>) -> Batch<T> {
+        let mut b = Batch::default();
+        o.take(&mut b);
+        b
+    }
+
+    #[test]
+    fn a_function_is_introduced_once_and_before_its_first_call() {
+        let mut o = outbox();
+        let spec = || FunctionSpec { id: FunctionId(7), name: "f".into(), signature: 1 };
+        assert_eq!(o.function(FunctionId(7), spec), FunctionIndex(0));
+        assert_eq!(o.function(FunctionId(7), spec), FunctionIndex(0));
+        assert_eq!(
+            o.function(FunctionId(8), || FunctionSpec { id: FunctionId(8), ..spec() }),
+            FunctionIndex(1)
+        );
+        let introduced = taken(&mut o).messages;
+        assert!(matches!(
+            introduced[..],
+            [ClientToScheduler::Function { .. }, ClientToScheduler::Function { .. }]
+        ));
+    }
+
+    #[test]
+    fn releases_gather_and_stay_in_order() {
+        let mut o = outbox();
+        let other = TaskId { seq: 1, ..OWN };
+        o.submit(call(OWN, None), Some(T(OWN, 0))).unwrap();
+        o.dropped(T(OWN, 0), false);
+        o.dropped(T(other, 0), false);
+        o.submit(call(TaskId { seq: 2, ..OWN }, None), None).unwrap();
+        let b = taken(&mut o);
+        assert!(matches!(&b.messages[1], ClientToScheduler::Release { ids } if ids[..] == [OWN, other]));
+        assert!(matches!(b.messages[2], ClientToScheduler::Submit(_)));
+        assert_eq!((b.wanted.len(), b.dropped.len()), (1, 2));
+        assert!(o.is_empty());
+    }
+
+    #[test]
+    fn equal_calls_of_one_key_are_sent_once_and_released_once() {
+        let mut o = outbox();
+        o.submit(call(KEYED, Some(1)), Some(T(KEYED, 0))).unwrap();
+        o.submit(call(KEYED, Some(1)), Some(T(KEYED, 1))).unwrap();
+        assert_eq!(o.submit(call(KEYED, Some(2)), Some(T(KEYED, 2))), Err(RefusedSubmit::KeyConflict));
+        o.dropped(T(KEYED, 0), false);
+        let b = taken(&mut o);
+        assert_eq!((b.messages.len(), b.wanted.len()), (1, 2));
+        o.dropped(T(KEYED, 1), false);
+        o.submit(call(KEYED, Some(2)), Some(T(KEYED, 3))).unwrap();
+        let b = taken(&mut o);
+        assert!(matches!(b.messages[..], [ClientToScheduler::Release { .. }, ClientToScheduler::Submit(_)]));
+    }
+
+    #[test]
+    fn a_cancelled_key_may_be_submitted_again_at_once() {
+        let mut o = outbox();
+        o.submit(call(KEYED, Some(1)), Some(T(KEYED, 0))).unwrap();
+        o.cancel(vec![KEYED], false);
+        o.submit(call(KEYED, Some(1)), Some(T(KEYED, 1))).unwrap();
+        o.dropped(T(KEYED, 0), true);
+        let b = taken(&mut o);
+        assert!(matches!(
+            b.messages[..],
+            [ClientToScheduler::Submit(_), ClientToScheduler::Cancel { .. }, ClientToScheduler::Submit(_)]
+        ));
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_taking_makes_room() {
+        let mut o = outbox();
+        while o.room().is_ok() {
+            o.submit(call(OWN, None), None).unwrap();
+        }
+        let refused = o.room().unwrap_err();
+        assert!(refused.to_string().contains("ready()"), "{refused}");
+        o.set_backlog(2000);
+        let _ = taken(&mut o);
+        assert!(o.room().is_err(), "the link still holds it");
+        o.set_backlog(0);
+        assert!(o.room().is_ok());
+    }
+}

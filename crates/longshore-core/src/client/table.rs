@@ -1,0 +1,54 @@
+//! Futures by the task they await.
+//!
+//! One token per future and nothing else: a future's state lives in the future, so a million of them cost a million words
+//! here. Several futures may await one task; each has an entry of its own.
+use super::event::Token;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use longshore_proto::TaskId;
+use std::hash::BuildHasher;
+
+#[derive(Debug)]
+pub(super) struct Futures<D> {
+    table: HashTable<D>,
+    hash: FixedState,
+}
+
+impl<D: Token> Futures<D> {
+    pub(super) fn new() -> Self {
+        Futures { table: HashTable::new(), hash: FixedState::default() }
+    }
+
+    pub(super) fn insert(&mut self, token: D) {
+        let hash = &self.hash;
+        self.table.insert_unique(hash.hash_one(token.id()), token, |t| hash.hash_one(t.id()));
+    }
+
+    /// Any future of `id`.
+    pub(super) fn any(&self, id: TaskId) -> Option<&D> {
+        self.table.find(self.hash.hash_one(id), |t| t.id() == id)
+    }
+
+    /// All futures of `id`.
+    pub(super) fn of(&self, id: TaskId) -> impl Iterator<Item = &D> {
+        self.table.iter_hash(self.hash.hash_one(id)).filter(move |t| t.id() == id)
+    }
+
+    /// Removes this very future; whether it was there.
+    pub(super) fn remove(&mut self, token: &D) -> bool {
+        let hash = self.hash.hash_one(token.id());
+        self.table.find_entry(hash, |t| t == token).map(|entry| entry.remove()).is_ok()
+    }
+
+    /// Removes all of them, in the order of their ids.
+    pub(super) fn take_all(&mut self) -> Vec<D> {
+        let mut all: Vec<D> = self.table.drain().collect();
+        // Map order must decide nothing, not even who learns of a loss first.
+        all.sort_by_key(Token::id);
+        all
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+}

@@ -1,0 +1,90 @@
+//! Scattered values are handed over piece by piece and kept while needed.
+use super::*;
+use longshore_proto::limit::CHUNK_BYTES;
+
+fn push(relay: bool) -> SchedulerToClient {
+    SchedulerToClient::Push { id: id(1), task: handle(1), worker: PeerId(10), relay }
+}
+
+fn failed() -> Action<T> {
+    Action::Send(ClientToScheduler::PushFailed { task: handle(1), worker: PeerId(10) })
+}
+
+/// A client that holds two and a half chunks.
+fn holding() -> (Bench, Vec<u8>) {
+    let mut b = Bench::up();
+    #[allow(clippy::cast_possible_truncation)]
+    let bytes: Vec<u8> = (0..CHUNK_BYTES * 5 / 2).map(|i| (i / 1000) as u8).collect();
+    b.event(Event::Held { id: id(1), value: bytes.clone().into() });
+    (b, bytes)
+}
+
+fn all_chunks(b: &mut Bench, route: Route) -> Vec<u8> {
+    assert_eq!(b.machine.sending().collect::<Vec<_>>(), [route]);
+    let mut bytes = vec![];
+    while let Some(chunk) = b.machine.next_chunk(b.now, route) {
+        b.machine.validate();
+        assert_eq!(chunk.offset, bytes.len() as u64);
+        bytes.extend_from_slice(chunk.bytes.as_bytes().unwrap());
+    }
+    assert_eq!(b.machine.sending().count(), 0);
+    bytes
+}
+
+#[test]
+fn a_value_is_handed_to_the_worker_that_needs_it() {
+    let (mut b, bytes) = holding();
+    b.hear(named(10));
+    assert_eq!(b.hear(push(false)), [dial(10)]);
+    assert_eq!(b.machine.sending().count(), 0, "not before the link is up");
+    assert_eq!(b.event(Event::PeerUp(PeerId(10))), []);
+    assert!(all_chunks(&mut b, Route::Peer(PeerId(10))) == bytes);
+    assert_eq!(b.peer(10, PeerReply::Stored { task: handle(1) }), []);
+    assert_eq!(b.event(Event::PeerDown(PeerId(10))), [], "it was confirmed");
+}
+
+#[test]
+fn a_value_goes_through_the_scheduler_when_told_so() {
+    let (mut b, bytes) = holding();
+    assert_eq!(b.hear(push(true)), []);
+    assert!(all_chunks(&mut b, Route::Scheduler) == bytes);
+    assert_eq!(b.machine.deadline(), Some(ms(1000)));
+}
+
+#[test]
+fn the_scheduler_learns_of_every_push_that_failed() {
+    let (mut b, _) = holding();
+    assert_eq!(b.hear(push(false)), [failed()], "a worker that was never named");
+    b.hear(named(10));
+    assert_eq!(b.hear(push(false)), [dial(10)]);
+    assert_eq!(b.event(Event::PeerDown(PeerId(10))), [failed()], "it could not be dialled");
+    assert_eq!(b.hear(push(false)), [failed()], "nor is it dialled again at once");
+    b.at(ms(10_000)).hear(SchedulerToClient::Heartbeat);
+    assert_eq!(b.hear(push(false)), [dial(10)]);
+    b.event(Event::PeerUp(PeerId(10)));
+    all_chunks(&mut b, Route::Peer(PeerId(10)));
+    assert_eq!(b.event(Event::PeerDown(PeerId(10))), [failed()], "it was not confirmed");
+}
+
+#[test]
+fn a_worker_that_never_confirms_is_given_up() {
+    let (mut b, _) = holding();
+    b.hear(named(10));
+    b.hear(push(false));
+    b.event(Event::PeerUp(PeerId(10)));
+    all_chunks(&mut b, Route::Peer(PeerId(10)));
+    for second in 1..10 {
+        b.at(ms(second * 1000)).hear(SchedulerToClient::Heartbeat);
+        b.event(Event::Tick);
+    }
+    let out = b.at(ms(10_000)).event(Event::Tick);
+    assert!(out.contains(&Action::HangUp(PeerId(10))) && out.contains(&failed()), "{out:?}");
+}
+
+#[test]
+fn a_value_is_kept_until_nobody_needs_it() {
+    let (mut b, _) = holding();
+    b.hear(named(10));
+    b.hear(SchedulerToClient::Dropped { id: id(1) });
+    assert_eq!(b.hear(push(false)), [failed()]);
+}

@@ -1,0 +1,145 @@
+//! Results, several futures of one task, questions, heartbeats and the end.
+use super::*;
+use longshore_proto::{FailureKind, TaskFailure};
+use std::time::Duration;
+
+#[test]
+fn a_small_result_settles_its_future_at_once() {
+    let mut b = Bench::up();
+    let f = b.want(1);
+    assert_eq!(b.hear(done(1, b"x")), [value(&f, b"x")]);
+    assert_eq!(b.machine.stale(), 0);
+}
+
+#[test]
+fn a_result_that_nobody_wants_any_more_is_counted() {
+    let mut b = Bench::up();
+    let f = b.want(1);
+    b.event(Event::Dropped(f));
+    assert_eq!(b.hear(done(1, b"x")), []);
+    assert_eq!(b.machine.stale(), 1);
+    assert_eq!(b.machine.futures_len(), 0);
+}
+
+#[test]
+fn all_futures_of_a_task_are_told_and_a_later_one_shares() {
+    let mut b = Bench::up();
+    let (f, g) = (b.want(1), T(id(1), 1));
+    let shared = b.event(Event::Wanted(g.clone()));
+    assert_eq!(shared, [Action::Share { from: f.clone(), to: g.clone() }]);
+    let told = b.hear(done(1, b"x"));
+    assert_eq!(told.len(), 2);
+    assert!(told.contains(&value(&f, b"x")) && told.contains(&value(&g, b"x")));
+    b.event(Event::Dropped(f));
+    assert_eq!(b.hear(done(1, b"y")), [value(&g, b"y")], "the other future still listens");
+}
+
+#[test]
+fn a_failure_and_a_second_life_are_passed_on() {
+    let mut b = Bench::up();
+    let f = b.want(1);
+    let failure = Box::new(TaskFailure::new(FailureKind::Failed, id(1), "f", "no"));
+    let told = b.hear(SchedulerToClient::Failed { id: id(1), failure: failure.clone() });
+    assert_eq!(told, [settled(&f, Outcome::Failed(failure))]);
+    assert_eq!(b.hear(SchedulerToClient::Pending { id: id(1) }), [settled(&f, Outcome::Pending)]);
+    assert_eq!(b.hear(done(1, b"x")), [value(&f, b"x")]);
+}
+
+#[test]
+fn an_answer_finds_its_question_and_a_late_one_is_counted() {
+    let mut b = Bench::up();
+    assert_eq!(b.event(Event::Asked { request: 7, until: Some(ms(500)) }), []);
+    assert_eq!(b.event(Event::Asked { request: 8, until: None }), []);
+    assert_eq!(b.machine.deadline(), Some(ms(500)));
+    let late = b.at(ms(500)).event(Event::Tick);
+    assert_eq!(late, [Action::Answered { request: 7, answer: None }]);
+    assert_eq!(b.hear(SchedulerToClient::Answer { request: 7, answer: Answer::Flushed }), []);
+    assert_eq!(b.machine.stale(), 1);
+    let answered = b.hear(SchedulerToClient::Answer { request: 8, answer: Answer::Flushed });
+    assert_eq!(answered, [Action::Answered { request: 8, answer: Some(Answer::Flushed) }]);
+}
+
+#[test]
+fn a_heartbeat_goes_out_only_when_nothing_else_did() {
+    let mut b = Bench::up();
+    assert_eq!(b.machine.deadline(), Some(ms(1000)));
+    b.machine.sent(ms(900));
+    assert_eq!(b.at(ms(1000)).event(Event::Tick), []);
+    assert_eq!(b.at(ms(1900)).event(Event::Tick), [Action::Send(ClientToScheduler::Heartbeat)]);
+    assert_eq!(b.machine.deadline(), Some(ms(2900)));
+}
+
+#[test]
+fn silence_ends_the_session_and_says_so() {
+    let mut b = Bench::up();
+    let f = b.want(1);
+    let mut last = vec![];
+    while !b.machine.is_over() {
+        let due = b.machine.deadline().expect("a session that is up has a deadline");
+        assert!(due <= ms(15_000), "{due}");
+        last = b.at(due).event(Event::Tick);
+    }
+    assert_eq!(b.now, ms(15_000));
+    let Action::End(Ending::Lost { reason }) = &last[0] else { panic!("{last:?}") };
+    assert!(reason.contains("15 s"), "{reason}");
+    assert_eq!(last[1..], [settled(&f, Outcome::Over)]);
+}
+
+#[test]
+fn a_pause_of_this_process_is_not_the_schedulers_silence() {
+    let mut b = Bench::up();
+    assert_eq!(b.at(ms(60_000)).event(Event::Tick), [Action::Send(ClientToScheduler::Heartbeat)]);
+    b.at(ms(61_000)).hear(SchedulerToClient::Heartbeat);
+    while b.now < ms(70_000) {
+        let due = b.machine.deadline().unwrap();
+        b.at(due).event(Event::Tick);
+    }
+    assert!(!b.machine.is_over());
+}
+
+#[test]
+fn the_end_answers_everybody_once() {
+    let mut b = Bench::up();
+    let (f, g) = (b.want(2), b.want(1));
+    b.event(Event::Asked { request: 3, until: None });
+    let out = b.event(Event::LinkLost { reason: "cut".into() });
+    let reason = "cut".to_owned();
+    let expected = [
+        Action::End(Ending::Lost { reason }),
+        settled(&g, Outcome::Over),
+        settled(&f, Outcome::Over),
+        Action::Answered { request: 3, answer: None },
+    ];
+    assert_eq!(out, expected);
+    assert_eq!(b.event(Event::LinkLost { reason: "again".into() }), []);
+    assert_eq!(b.hear(done(1, b"x")), []);
+    assert_eq!(b.machine.deadline(), None);
+    let late = T(id(9), 0);
+    assert_eq!(b.event(Event::Wanted(late.clone())), [settled(&late, Outcome::Over)]);
+    let asked = b.event(Event::Asked { request: 4, until: None });
+    assert_eq!(asked, [Action::Answered { request: 4, answer: None }]);
+}
+
+#[test]
+fn closing_says_goodbye_and_before_the_link_is_up_just_ends() {
+    let mut b = Bench::up();
+    let out = b.event(Event::Close);
+    assert_eq!(out, [Action::Send(ClientToScheduler::Goodbye), Action::End(Ending::Closed)]);
+    let mut b = Bench::dialling();
+    let f = b.want(1);
+    assert_eq!(b.event(Event::Close), [Action::End(Ending::Closed), settled(&f, Outcome::Over)]);
+}
+
+#[test]
+fn a_goodbye_of_the_scheduler_is_a_loss_in_its_words() {
+    let mut b = Bench::up();
+    let out = b.hear(SchedulerToClient::Goodbye { reason: "maintenance".into() });
+    assert_eq!(out, [Action::End(Ending::Lost { reason: "maintenance".into() })]);
+}
+
+#[test]
+fn a_dialling_session_waits_for_nothing() {
+    let b = Bench::dialling();
+    assert_eq!(b.machine.deadline(), None);
+    assert_eq!(Config::default().silence_max, Duration::from_secs(15));
+}
