@@ -3,7 +3,7 @@ mod support;
 
 use longshore_rt::{
     AsyncIo, BlockOn, BlockOnError, BoxFuture, DynRuntime, ExecutorRuntime, OwnedExecutor, Runtime,
-    RuntimeExt, UserExecutor,
+    RuntimeExt, TaskMeta, UserExecutor,
 };
 use std::time::Duration;
 use support::{blocking_echo, in_time};
@@ -45,13 +45,24 @@ fn the_owned_executor_may_be_dropped_by_its_own_task() {
         let rt = OwnedExecutor::with_threads(2).unwrap();
         let last = rt.clone();
         let (done, dropped) = std::sync::mpsc::channel();
-        rt.spawn("last", async move {
-            last.sleep(Duration::from_millis(20)).await;
-            drop(last);
-            done.send(()).unwrap();
+        let raw = rt.clone();
+        let raw_done = done.clone();
+        rt.spawn("marked", async move {
+            drop(raw);
+            raw_done.send(()).unwrap();
         })
         .detach();
-        drop(rt);
+        dropped.recv().unwrap();
+        let meta = TaskMeta { name: "raw", location: std::panic::Location::caller() };
+        let (gate, gated) = std::sync::mpsc::channel::<()>();
+        // Without a mark the thread looks like any other.
+        let unmarked = Box::pin(async move {
+            let _ = gated.recv();
+            drop(last);
+            done.send(()).unwrap();
+        });
+        rt.spawn_raw(meta, unmarked).unwrap();
+        drop((rt, gate));
         dropped.recv().unwrap();
     });
 }

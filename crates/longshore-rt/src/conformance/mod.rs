@@ -86,6 +86,7 @@ pub async fn streams<R: Runtime>(rt: &R, on: &Endpoint) {
     streams::vectored(rt, on).await;
     streams::accept_is_cancel_safe(rt, on).await;
     streams::peer_gone(rt, on).await;
+    streams::backpressure(rt, on).await;
     streams::refused(rt, on).await;
 }
 

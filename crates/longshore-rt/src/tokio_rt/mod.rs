@@ -70,8 +70,10 @@ impl TokioRuntime {
     /// # Errors
     /// [`TokioSetupError`] if the runtime lacks a driver.
     pub fn from_runtime(runtime: tokio::runtime::Runtime) -> Result<Self, TokioSetupError> {
-        setup::probe_drivers(runtime.handle())?;
-        Ok(Self::with(Inner { handle: runtime.handle().clone(), owned: Some(runtime) }))
+        // Wrapped first: a refused runtime too must be dropped with care.
+        let this = Self::with(Inner { handle: runtime.handle().clone(), owned: Some(runtime) });
+        setup::probe_drivers(&this.inner.handle)?;
+        Ok(this)
     }
 
     /// A new multi-thread runtime with `threads` workers, at least one.
