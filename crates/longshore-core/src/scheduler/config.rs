@@ -1,0 +1,47 @@
+//! What can be tuned about a scheduler. The shape (bounded, stated) stays.
+use std::time::Duration;
+
+/// Settings of the scheduler machine.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This life of the scheduler; greater than any before.
+    pub incarnation: u64,
+    /// Seed of the hash tables, so that a client cannot choose ids that collide.
+    pub hash_seed: u64,
+    /// A worker is sent work ahead until it has this much for each of its threads.
+    pub prefetch_window: Duration,
+    /// A worker is never sent more unfinished tasks than this.
+    pub assigned_len_max: usize,
+    /// A run of tasks goes to one worker until it is this far ahead of the next.
+    pub placement_slack: Duration,
+    /// How often peers are told that the scheduler lives, and looked after.
+    pub heartbeat_interval: Duration,
+    /// A peer silent for longer is lost.
+    pub lease: Duration,
+    /// How long a function may be unknown to all workers before its tasks fail.
+    pub unknown_function_grace: Duration,
+    /// How long work may wait for a worker before clients are told.
+    pub no_worker_notice_after: Duration,
+    /// A task fails once so many workers died running it.
+    pub allowed_failures: u32,
+    /// Entries of the story.
+    pub story_len_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            incarnation: 1,
+            hash_seed: 0,
+            prefetch_window: Duration::from_millis(5),
+            assigned_len_max: 4096,
+            placement_slack: Duration::from_micros(200),
+            heartbeat_interval: Duration::from_secs(1),
+            lease: Duration::from_secs(15),
+            unknown_function_grace: Duration::from_secs(5),
+            no_worker_notice_after: Duration::from_secs(3),
+            allowed_failures: 3,
+            story_len_max: 4096,
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Values that clients put in, copies of values, and values on their way to clients who cannot reach a worker.
+//!
+//! A large value that a client puts in stays with the client, its *source*, until a worker needs it or it is to be spread; the
+//! client is then told to push it to that worker directly.
+use super::placement::Restriction;
+use super::task::{FunctionRef, Order, Slot, State, Stored, Task};
+use super::{Actions, Machine, to_client, to_worker};
+use longshore_proto::client::{Chunk, Scatter};
+use longshore_proto::{Payload, PeerId, SchedulerToClient, SchedulerToWorker, TaskHandle, TaskId};
+use smallvec::SmallVec;
+
+impl Machine {
+    pub(super) fn on_scatter(&mut self, peer: PeerId, scatter: Scatter, out: &mut Actions) {
+        if let Some(slot) = self.tasks.find(scatter.id) {
+            if scatter.want {
+                self.want(peer, slot, out);
+            }
+            // The same value again: the copy that is there serves.
+            if scatter.value.is_none() {
+                out.push(to_client(peer, SchedulerToClient::Dropped { id: scatter.id }));
+            }
+            return;
+        }
+        let mut task = Task::new(scatter.id, FunctionRef::DATA, Order::default(), Payload::empty());
+        let restriction = Restriction { workers: scatter.workers, ..Restriction::default() };
+        if restriction != Restriction::default() || scatter.broadcast {
+            let options = task.options.get_or_insert_default();
+            options.class = self.classes.intern(restriction);
+            options.broadcast = scatter.broadcast;
+        }
+        let slot = self.add(peer, task, scatter.want);
+        if let Some(value) = scatter.value {
+            return self.done(slot, State::Inline(value), out);
+        }
+        if let Some(client) = self.clients.get_mut(peer) {
+            client.sources_len += 1;
+        }
+        let (holders, coming) = (SmallVec::new(), SmallVec::new());
+        let stored = Stored { nbytes: scatter.nbytes, holders, coming, source: Some(peer) };
+        self.done(slot, State::Stored(Box::new(stored)), out);
+        if scatter.eager {
+            self.spread(slot, out);
+        }
+    }
+
+    /// Has a value pushed to one worker, or to all if it is a broadcast.
+    fn spread(&mut self, slot: Slot, out: &mut Actions) {
+        let options = self.tasks[slot].options.as_deref();
+        let (class, broadcast) = options.map_or((0, false), |o| (o.class, o.broadcast));
+        let targets: Vec<PeerId> = {
+            let restriction = &self.classes[class].restriction;
+            let admitted = self.workers.iter().filter(|(_, w)| restriction.admits(w, &self.functions));
+            let mut by_bytes: Vec<_> = admitted.map(|(p, w)| (w.holds.len(), p)).collect();
+            by_bytes.sort_unstable();
+            by_bytes.into_iter().map(|(_, p)| p).take(if broadcast { usize::MAX } else { 1 }).collect()
+        };
+        targets.into_iter().for_each(|worker| self.push(slot, worker, out));
+    }
+
+    /// Values that are to be everywhere, and those that had nowhere to go yet, go to a worker that has just come.
+    pub(super) fn place_broadcasts(&mut self, worker: PeerId, out: &mut Actions) {
+        if self.clients.iter().all(|(_, c)| c.sources_len == 0) {
+            return;
+        }
+        let waiting = |t: &Task| match &t.state {
+            State::Stored(s) => {
+                let spread = t.options.as_ref().is_some_and(|o| o.broadcast);
+                s.source.is_some()
+                    && (spread || (t.is_wanted() && s.holders.is_empty() && s.coming.is_empty()))
+            }
+            _ => false,
+        };
+        let slots: Vec<Slot> = self.tasks.iter().filter(|(_, t)| waiting(t)).map(|(s, _)| s).collect();
+        for slot in slots {
+            let restriction = &self.classes[self.tasks[slot].class()].restriction;
+            if self.workers.get(worker).is_some_and(|w| restriction.admits(w, &self.functions)) {
+                self.push(slot, worker, out);
+            }
+        }
+    }
+
+    /// Tells the client that has a value to push it to a worker, unless that is under way.
+    pub(super) fn push(&mut self, slot: Slot, worker: PeerId, out: &mut Actions) {
+        let (id, task) = (self.tasks[slot].id, self.tasks.handle(slot));
+        let State::Stored(stored) = &mut self.tasks[slot].state else { return };
+        let Some(source) = stored.source else { return };
+        if stored.holders.contains(&worker) || stored.coming.contains(&worker) {
+            return;
+        }
+        stored.coming.push(worker);
+        self.introduce_peers_to_client(source, &[worker], out);
+        let relay = self.workers.get(worker).is_none_or(|w| w.hello.address.is_none());
+        out.push(to_client(source, SchedulerToClient::Push { id, task, worker, relay }));
+    }
+
+    /// The client could not reach the worker: the value goes through here.
+    pub(super) fn on_push_failed(
+        &mut self,
+        peer: PeerId,
+        task: TaskHandle,
+        worker: PeerId,
+        out: &mut Actions,
+    ) {
+        let Some(slot) = self.tasks.resolve(task) else { return };
+        let id = self.tasks[slot].id;
+        let State::Stored(stored) = &self.tasks[slot].state else { return };
+        if stored.source == Some(peer) && stored.coming.contains(&worker) {
+            out.push(to_client(peer, SchedulerToClient::Push { id, task, worker, relay: true }));
+        }
+    }
+
+    /// A piece of a value goes through here to the workers that wait for it.
+    pub(super) fn on_upload(&mut self, peer: PeerId, chunk: Chunk, out: &mut Actions) {
+        let Some(slot) = self.tasks.resolve(chunk.task) else { return };
+        let State::Stored(stored) = &self.tasks[slot].state else { return };
+        if stored.source != Some(peer) {
+            return;
+        }
+        for worker in &stored.coming {
+            out.push(to_worker(*worker, SchedulerToWorker::Store(chunk.clone())));
+        }
+    }
+
+    /// A worker has a copy of a stored value.
+    pub(super) fn add_replica(&mut self, slot: Slot, peer: PeerId, nbytes: u64, out: &mut Actions) {
+        let State::Stored(stored) = &mut self.tasks[slot].state else { return };
+        let first = stored.holders.is_empty();
+        stored.coming.retain(|p| *p != peer);
+        if !stored.holders.contains(&peer) {
+            stored.holders.push(peer);
+        }
+        stored.nbytes = nbytes;
+        if let Some(worker) = self.workers.get_mut(peer) {
+            worker.holds.insert(slot);
+        }
+        if first {
+            self.report_to_all(slot, out);
+            self.hand_over(slot, out);
+        }
+    }
+
+    /// A value that was put in for its own sake belongs to the workers once one has it; its client need not keep it.
+    fn hand_over(&mut self, slot: Slot, out: &mut Actions) {
+        let task = &mut self.tasks[slot];
+        if !task.is_wanted() || task.options.as_ref().is_some_and(|o| o.broadcast) {
+            return;
+        }
+        if let State::Stored(stored) = &mut task.state {
+            let source = stored.source.take();
+            self.drop_source(slot, source, out);
+        }
+    }
+
+    /// A worker no longer has a value, or cannot be reached for it.
+    pub(super) fn lose_replica(&mut self, slot: Slot, peer: PeerId) {
+        let handle = self.tasks.handle(slot);
+        let Some(task) = self.tasks.get_mut(slot) else { return };
+        let State::Stored(stored) = &mut task.state else { return };
+        let before = stored.holders.len();
+        stored.holders.retain(|p| *p != peer);
+        if stored.holders.len() == before {
+            return;
+        }
+        // It may well have the value and only be out of reach of somebody.
+        self.release_on(peer, slot, handle);
+        self.lost_if_nowhere(slot);
+    }
+
+    fn lost_if_nowhere(&mut self, slot: Slot) {
+        let State::Stored(stored) = &self.tasks[slot].state else { return };
+        if stored.holders.is_empty() && stored.source.is_none() {
+            self.lost.push(slot);
+        }
+    }
+
+    /// Values on their way to a worker that is gone will not arrive there.
+    pub(super) fn lose_pushes(&mut self, worker: PeerId) {
+        if self.clients.iter().all(|(_, c)| c.sources_len == 0) {
+            return;
+        }
+        let coming = |t: &Task| matches!(&t.state, State::Stored(s) if s.coming.contains(&worker));
+        let slots: Vec<Slot> = self.tasks.iter().filter(|(_, t)| coming(t)).map(|(s, _)| s).collect();
+        for slot in slots {
+            if let State::Stored(stored) = &mut self.tasks[slot].state {
+                stored.coming.retain(|p| *p != worker);
+            }
+            self.lost_if_nowhere(slot);
+        }
+    }
+
+    /// The client that put a value in is gone.
+    pub(super) fn lose_source(&mut self, slot: Slot) {
+        if let State::Stored(stored) = &mut self.tasks[slot].state {
+            stored.source = None;
+            stored.coming.clear();
+        }
+        self.lost_if_nowhere(slot);
+    }
+
+    /// Deals with values of which no copy is left: whatever needs them waits until they are made again.
+    pub(super) fn recover(&mut self, out: &mut Actions) {
+        let lost: Vec<Slot> = std::mem::take(&mut self.lost);
+        let lost: Vec<Slot> = lost.into_iter().filter(|s| self.is_lost(*s)).collect();
+        if lost.is_empty() {
+            return;
+        }
+        for slot in &lost {
+            self.set(*slot, State::Released);
+        }
+        let stranded: Vec<Slot> = (self.tasks.iter())
+            .filter(|(_, t)| matches!(t.state, State::Queued | State::Waiting { .. }))
+            .filter(|(_, t)| t.inputs.iter().any(|i| lost.contains(i)))
+            .map(|(s, _)| s)
+            .collect();
+        stranded.into_iter().for_each(|slot| self.plan_again(slot));
+        for slot in lost {
+            if self.tasks[slot].is_wanted() && matches!(self.tasks[slot].state, State::Released) {
+                self.plan(slot);
+            }
+            self.tell_pending(slot, out);
+        }
+    }
+
+    fn is_lost(&self, slot: Slot) -> bool {
+        let state = self.tasks.get(slot).map(|t| &t.state);
+        matches!(state, Some(State::Stored(s)) if s.holders.is_empty() && s.source.is_none())
+    }
+
+    /// A client wants a stored value through here, since it cannot reach the holders.
+    pub(super) fn on_fetch(&mut self, peer: PeerId, id: TaskId, out: &mut Actions) {
+        let Some(slot) = self.tasks.find(id) else { return self.on_want(peer, id, out) };
+        let task = self.tasks.handle(slot);
+        match &self.tasks[slot].state {
+            State::Stored(stored) if !stored.holders.is_empty() => {
+                let under_way = self.relays.iter().any(|(s, _)| *s == slot);
+                let holder = stored.holders[0];
+                self.relays.push((slot, peer));
+                if !under_way {
+                    out.push(to_worker(holder, SchedulerToWorker::Upload { task }));
+                }
+            }
+            _ => self.report(slot, peer, out),
+        }
+    }
+
+    /// A piece of a value for clients.
+    pub(super) fn on_data(&mut self, chunk: Chunk, out: &mut Actions) {
+        let Some(slot) = self.tasks.resolve(chunk.task) else { return };
+        let id = self.tasks[slot].id;
+        for (_, peer) in self.relays.iter().filter(|(s, _)| *s == slot) {
+            out.push(to_client(*peer, SchedulerToClient::Data { id, chunk: chunk.clone() }));
+        }
+        if chunk.offset + chunk.bytes.nbytes() as u64 >= chunk.total {
+            self.relays.retain(|(s, _)| *s != slot);
+        }
+    }
+
+    /// The worker does not have the value that was to go through here.
+    pub(super) fn on_no_data(&mut self, peer: PeerId, task: TaskHandle, out: &mut Actions) {
+        let Some(slot) = self.tasks.resolve(task) else { return };
+        let clients: Vec<PeerId> = self.relays.iter().filter(|(s, _)| *s == slot).map(|(_, p)| *p).collect();
+        self.relays.retain(|(s, _)| *s != slot);
+        self.lose_replica(slot, peer);
+        let id = self.tasks[slot].id;
+        clients.into_iter().for_each(|client| self.on_fetch(client, id, out));
+    }
+}

@@ -1,0 +1,48 @@
+//! When a worker has nothing to do and nothing queues, what another worker was sent ahead and has not begun is asked back.
+use crate::scheduler::task::{Phase, State};
+use crate::scheduler::{Actions, Machine, to_worker};
+use longshore_proto::{Attempt, PeerId, SchedulerToWorker};
+use std::time::Duration;
+
+/// A worker that finished something so recently is not disturbed: its measured times are believed.
+const QUIET: Duration = Duration::from_millis(10);
+
+impl Machine {
+    pub(in crate::scheduler) fn rebalance(&mut self, out: &mut Actions) {
+        self.rebalance_at = None;
+        let Some((_, idle)) = self.ranking.lightest().next() else { return };
+        let is_idle =
+            self.workers.get(idle).is_some_and(|w| w.assigned.is_empty() && w.has_room(&self.config));
+        if !is_idle {
+            return;
+        }
+        let Some(victim) = self.victim() else { return };
+        let Some(worker) = self.workers.get(victim) else { return };
+        let quiet_until = worker.last_finished + QUIET;
+        if self.now < quiet_until {
+            self.rebalance_at = Some(quiet_until);
+            return;
+        }
+        self.retract_half(victim, out);
+    }
+
+    /// The heaviest worker with more than its threads can run. Only a few are looked at: the next batch looks again.
+    fn victim(&self) -> Option<PeerId> {
+        const LOOKS_MAX: usize = 8;
+        let heaviest = self.ranking.heaviest().take(LOOKS_MAX).map(|(_, p)| p);
+        heaviest.into_iter().find(|p| self.workers.get(*p).is_some_and(|w| w.surplus() > 0))
+    }
+
+    fn retract_half(&mut self, victim: PeerId, out: &mut Actions) {
+        let Some(worker) = self.workers.get(victim) else { return };
+        let surplus = worker.surplus();
+        let candidates: Vec<_> = worker.assigned.iter().rev().copied().collect();
+        let sent = |slot: &u32| matches!(self.tasks[*slot].state, State::Assigned { phase: Phase::Sent, .. });
+        let chosen: Vec<_> = candidates.into_iter().filter(sent).take(surplus.div_ceil(2)).collect();
+        for slot in chosen {
+            let (task, attempt) = (self.tasks.handle(slot), Attempt(self.tasks[slot].attempt));
+            out.push(to_worker(victim, SchedulerToWorker::Retract { task, attempt }));
+            self.change_phase(slot, victim, Phase::Retracting);
+        }
+    }
+}

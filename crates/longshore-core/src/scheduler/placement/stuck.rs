@@ -1,0 +1,106 @@
+//! Work that cannot go anywhere: no worker is there, none has the function, or a suspect task needs one to itself.
+use crate::scheduler::task::{FunctionRef, Slot, State};
+use crate::scheduler::{Actions, Machine, to_client};
+use longshore_proto::{FailureKind, SchedulerToClient, TaskFailure};
+use std::sync::Arc;
+
+impl Machine {
+    /// Nobody has room for the class now. A suspect gets a worker to itself as soon as that has finished what it has.
+    pub(super) fn wait_for_room(&mut self, class: u32) {
+        let restriction = &self.classes[class].restriction;
+        if !restriction.solo || self.workers.iter().any(|(_, w)| w.solo) {
+            return;
+        }
+        let admitted = |w: &crate::scheduler::worker::Worker| restriction.admits(w, &self.functions);
+        let chosen = self.ranking.lightest().find(|(_, p)| self.workers.get(*p).is_some_and(admitted));
+        if let Some((_, peer)) = chosen
+            && let Some(worker) = self.workers.get_mut(peer)
+        {
+            worker.solo = true;
+        }
+    }
+
+    /// Tasks whose function no worker has, although workers are there, fail after a grace period.
+    pub(in crate::scheduler) fn fail_unknown_functions(&mut self, out: &mut Actions) {
+        if self.workers.ready_len() == 0 {
+            return;
+        }
+        let grace = self.config.unknown_function_grace;
+        for class in 0..u32::try_from(self.classes.len()).unwrap_or(u32::MAX) {
+            let Some(function) = self.classes[class].restriction.function else { continue };
+            let known = self
+                .workers
+                .iter()
+                .any(|(_, w)| w.registry.is_some_and(|r| self.functions.is_in(function, r)));
+            if known || self.classes[class].queue.is_empty() {
+                self.classes[class].stuck_since = None;
+                continue;
+            }
+            let since = *self.classes[class].stuck_since.get_or_insert(self.now);
+            if self.now.since(since) >= grace {
+                self.fail_class(class, function, out);
+            }
+        }
+    }
+
+    fn fail_class(&mut self, class: u32, function: FunctionRef, out: &mut Actions) {
+        let (kind, message) = self.why_unknown(function);
+        while let Some((_, handle)) = self.classes[class].queue.pop() {
+            let Some(slot) = self.tasks.resolve(handle) else { continue };
+            if self.is_queued_in(slot, class) {
+                let name = self.functions.name(function);
+                let failure = TaskFailure::new(kind, self.tasks[slot].id, name, message.clone());
+                self.fail(slot, Arc::new(failure), out);
+            }
+        }
+    }
+
+    fn is_queued_in(&self, slot: Slot, class: u32) -> bool {
+        matches!(self.tasks[slot].state, State::Queued) && self.tasks[slot].class() == class
+    }
+
+    fn why_unknown(&self, function: FunctionRef) -> (FailureKind, String) {
+        let asked: Vec<&str> = self.workers.iter().map(|(_, w)| &*w.hello.name).take(8).collect();
+        let asked = asked.join(", ");
+        if let Some(other) = self.functions.same_name(function) {
+            let ours = self.functions.get(function).map_or(0, |f| f.spec.signature);
+            let text = format!(
+                "workers have {:?} with other argument or result types (signature {:016x}, the client's is {ours:016x}); build client and workers from the same source (asked: {asked})",
+                other.spec.name, other.spec.signature
+            );
+            return (FailureKind::SignatureMismatch, text);
+        }
+        let near = self.functions.nearest(function, 3);
+        let near = if near.is_empty() {
+            "they have no functions at all; is the crate that defines them linked into the worker?".to_owned()
+        } else {
+            format!("the nearest they have: {}", near.join(", "))
+        };
+        let text = format!(
+            "no worker's binary contains {:?} (asked: {asked}); {near}",
+            self.functions.name(function)
+        );
+        (FailureKind::UnknownFunction, text)
+    }
+
+    /// Tells clients once when work has waited for a worker for a while.
+    pub(in crate::scheduler) fn notice_starvation(&mut self, out: &mut Actions) {
+        let waits = self.tasks.counts().queued > 0 && self.workers.ready_len() == 0;
+        if !waits {
+            (self.starving_since, self.starving_noticed) = (None, false);
+            return;
+        }
+        let since = *self.starving_since.get_or_insert(self.now);
+        if self.starving_noticed || self.now.since(since) < self.config.no_worker_notice_after {
+            return;
+        }
+        self.starving_noticed = true;
+        let queued = self.tasks.counts().queued;
+        let text = format!(
+            "{queued} tasks wait because the cluster has no workers; they will run as soon as one joins"
+        );
+        for peer in self.clients.peers() {
+            out.push(to_client(*peer, SchedulerToClient::Notice { text: text.clone() }));
+        }
+    }
+}

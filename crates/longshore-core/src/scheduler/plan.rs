@@ -1,0 +1,101 @@
+//! A task that is needed waits for its inputs, or queues when they are there.
+use super::Machine;
+use super::placement::Restriction;
+use super::task::{FunctionRef, Slot, State};
+use longshore_proto::{FailureKind, TaskFailure};
+use std::sync::Arc;
+
+impl Machine {
+    /// Sees to it that a task which is neither done nor under way gets its value, and so for the inputs it lacks.
+    pub(super) fn plan(&mut self, slot: Slot) {
+        let mut todo = vec![slot];
+        while let Some(slot) = todo.pop() {
+            let state = &self.tasks[slot].state;
+            if state.is_pending() || state.is_done() {
+                continue;
+            }
+            let token = self.tasks.token();
+            let mut failed = None;
+            let mut missing = 0;
+            for i in 0..self.tasks[slot].inputs.len() {
+                let input = self.tasks[slot].inputs[i];
+                let input_task = &mut self.tasks[input];
+                input_task.pending_users += 1;
+                match &input_task.state {
+                    State::Inline(_) | State::Stored(_) => continue,
+                    State::Failed(f) => failed = Some(Arc::clone(f)),
+                    State::Released => todo.push(input),
+                    _ => {}
+                }
+                input_task.waiters.push((slot, token));
+                missing += 1;
+            }
+            self.set(slot, State::Waiting { missing, token });
+            if self.tasks[slot].function == FunctionRef::DATA {
+                failed = Some(Arc::new(self.lost_data(slot)));
+            }
+            match failed {
+                Some(failure) => self.failing.push((slot, token, failure)),
+                None if missing == 0 => self.enqueue(slot),
+                None => {}
+            }
+        }
+    }
+
+    fn lost_data(&self, slot: Slot) -> TaskFailure {
+        let message = "the value was put into the cluster by a client, every copy of it is gone, and it cannot be computed again; scatter it anew";
+        TaskFailure::new(FailureKind::Lost, self.tasks[slot].id, "scatter", message)
+    }
+
+    /// The task has all its inputs.
+    pub(super) fn enqueue(&mut self, slot: Slot) {
+        self.set(slot, State::Queued);
+        let task = &self.tasks[slot];
+        let (order, class) = (task.order, task.class());
+        self.classes[class].queue.push(order, self.tasks.handle(slot));
+    }
+
+    /// One input of each of these tasks has come.
+    pub(super) fn input_came(&mut self, slot: Slot) {
+        for (waiter, token) in std::mem::take(&mut self.tasks[slot].waiters) {
+            let Some(task) = self.tasks.get_mut(waiter) else { continue };
+            match &mut task.state {
+                State::Waiting { missing, token: current } if *current == token => {
+                    *missing -= 1;
+                    if *missing == 0 {
+                        self.enqueue(waiter);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A pending task stops being so: its inputs are needed by one less.
+    pub(super) fn stop_needing_inputs(&mut self, slot: Slot) {
+        for i in 0..self.tasks[slot].inputs.len() {
+            let input = self.tasks[slot].inputs[i];
+            self.tasks[input].pending_users -= 1;
+            self.check.push(input);
+        }
+    }
+
+    /// A task that was queued or assigned goes back to the start, because an input or its worker was lost.
+    pub(super) fn plan_again(&mut self, slot: Slot) {
+        self.stop_needing_inputs(slot);
+        self.set(slot, State::Released);
+        if self.tasks[slot].is_needed() {
+            self.plan(slot);
+        } else {
+            self.check.push(slot);
+        }
+    }
+
+    /// Moves a task into the class of those with one more restriction.
+    pub(super) fn restrict(&mut self, slot: Slot, change: impl FnOnce(&mut Restriction)) {
+        let mut restriction = self.classes[self.tasks[slot].class()].restriction.clone();
+        change(&mut restriction);
+        let class = self.classes.intern(restriction);
+        self.tasks[slot].options.get_or_insert_default().class = class;
+    }
+}

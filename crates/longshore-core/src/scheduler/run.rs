@@ -1,0 +1,208 @@
+//! Workers report how a run ended.
+use super::task::{Phase, Slot, State, Stored};
+use super::{Actions, Machine, to_client, to_worker};
+use longshore_proto::worker::Produced;
+use longshore_proto::{Attempt, PeerId, SchedulerToClient, SchedulerToWorker, TaskFailure, TaskHandle};
+use smallvec::smallvec;
+use std::sync::Arc;
+
+impl Machine {
+    /// The task a worker speaks of, if this is still its current run.
+    fn current(&mut self, peer: PeerId, task: TaskHandle, attempt: Attempt) -> Option<Slot> {
+        let Some(slot) = self.tasks.resolve(task) else {
+            self.stale.tasks += 1;
+            return None;
+        };
+        let task = &self.tasks[slot];
+        let assigned = matches!(task.state, State::Assigned { worker, .. } if worker == peer);
+        if assigned && task.attempt == attempt.0 {
+            return Some(slot);
+        }
+        self.stale.attempts += 1;
+        None
+    }
+
+    pub(super) fn on_finished(
+        &mut self,
+        peer: PeerId,
+        task: TaskHandle,
+        attempt: Attempt,
+        duration_ns: u64,
+        value: Produced,
+        out: &mut Actions,
+    ) {
+        let Some(slot) = self.current(peer, task, attempt) else {
+            if matches!(value, Produced::Stored(_)) {
+                self.releasing.push((peer, task));
+            }
+            return;
+        };
+        self.functions.measured(self.tasks[slot].function, duration_ns);
+        self.finished_total += 1;
+        self.unassign(slot);
+        if let Some(worker) = self.workers.get_mut(peer) {
+            worker.last_finished = self.now;
+        }
+        match value {
+            Produced::Inline(payload) => self.done(slot, State::Inline(payload), out),
+            Produced::Stored(nbytes) => {
+                if let Some(worker) = self.workers.get_mut(peer) {
+                    worker.holds.insert(slot);
+                }
+                let stored = Stored { nbytes, holders: smallvec![peer], coming: smallvec![], source: None };
+                self.done(slot, State::Stored(Box::new(stored)), out);
+            }
+        }
+    }
+
+    /// A pending task has its value.
+    pub(super) fn done(&mut self, slot: Slot, state: State, out: &mut Actions) {
+        let inline = matches!(state, State::Inline(_));
+        self.stop_needing_inputs(slot);
+        self.set(slot, state);
+        let task = &mut self.tasks[slot];
+        task.detached = false;
+        if inline {
+            // The value cannot be lost, so the call is never needed again.
+            task.args = longshore_proto::Payload::empty();
+            for input in std::mem::take(&mut task.inputs) {
+                self.tasks[input].users -= 1;
+            }
+        }
+        self.report_to_all(slot, out);
+        self.input_came(slot);
+        self.check.push(slot);
+    }
+
+    pub(super) fn on_failed(
+        &mut self,
+        peer: PeerId,
+        task: TaskHandle,
+        attempt: Attempt,
+        mut failure: TaskFailure,
+        out: &mut Actions,
+    ) {
+        let Some(slot) = self.current(peer, task, attempt) else { return };
+        let retries = self.tasks[slot].options.as_mut().map(|o| &mut o.retries);
+        if let Some(retries @ 1..) = retries {
+            *retries -= 1;
+            self.unassign(slot);
+            return self.plan_again(slot);
+        }
+        failure.root = self.tasks[slot].id;
+        failure.attempts = attempt.0;
+        failure.worker = self.workers.get(peer).map(|w| w.hello.name.clone());
+        failure.bound();
+        self.fail(slot, Arc::new(failure), out);
+    }
+
+    pub(super) fn on_rescheduled(&mut self, peer: PeerId, task: TaskHandle, attempt: Attempt) {
+        let Some(slot) = self.current(peer, task, attempt) else { return };
+        self.unassign(slot);
+        self.plan_again(slot);
+    }
+
+    pub(super) fn on_retracted(
+        &mut self,
+        peer: PeerId,
+        task: TaskHandle,
+        attempt: Attempt,
+        given_back: bool,
+    ) {
+        let Some(slot) = self.current(peer, task, attempt) else { return };
+        if given_back {
+            self.unassign(slot);
+            return self.plan_again(slot);
+        }
+        self.change_phase(slot, peer, Phase::Sent);
+    }
+
+    pub(super) fn on_seceded(&mut self, peer: PeerId, task: TaskHandle, attempt: Attempt) {
+        let Some(slot) = self.current(peer, task, attempt) else { return };
+        self.change_phase(slot, peer, Phase::Seceded);
+    }
+
+    /// Notes something new about an assigned task, on both sides.
+    pub(super) fn change_phase(&mut self, slot: Slot, peer: PeerId, to: Phase) {
+        let State::Assigned { phase, estimate_ns, .. } = &mut self.tasks[slot].state else { return };
+        let from = std::mem::replace(phase, to);
+        if let Some(worker) = self.workers.get_mut(peer) {
+            worker.change_phase(from, to, *estimate_ns);
+        }
+        self.ranking.touch(peer);
+    }
+
+    /// A worker cannot get an input from the holders it was told of.
+    pub(super) fn on_missing(&mut self, peer: PeerId, task: TaskHandle, tried: &[PeerId], out: &mut Actions) {
+        let Some(slot) = self.tasks.resolve(task) else {
+            self.stale.tasks += 1;
+            return;
+        };
+        for holder in tried {
+            self.lose_replica(slot, *holder);
+        }
+        if let State::Stored(stored) = &self.tasks[slot].state
+            && !stored.holders.is_empty()
+        {
+            let holders = stored.holders.to_vec();
+            self.introduce_peers(peer, &holders, out);
+            return out.push(to_worker(peer, SchedulerToWorker::Holders { task, holders }));
+        }
+        self.take_back_users(peer, slot, out);
+    }
+
+    /// Takes back from a worker all tasks that need an input it cannot get.
+    fn take_back_users(&mut self, peer: PeerId, input: Slot, out: &mut Actions) {
+        let Some(worker) = self.workers.get(peer) else { return };
+        let users: Vec<Slot> =
+            worker.assigned.iter().copied().filter(|s| self.tasks[*s].inputs.contains(&input)).collect();
+        for slot in users {
+            let (task, attempt) = (self.tasks.handle(slot), Attempt(self.tasks[slot].attempt));
+            out.push(to_worker(peer, SchedulerToWorker::Cancel { task, attempt }));
+            self.unassign(slot);
+            self.plan_again(slot);
+        }
+    }
+
+    /// A worker fetched values, or was handed them by a client.
+    pub(super) fn on_replicas(&mut self, peer: PeerId, tasks: &[(TaskHandle, u64)], out: &mut Actions) {
+        for (handle, nbytes) in tasks {
+            match self.tasks.resolve(*handle) {
+                Some(slot) if matches!(self.tasks[slot].state, State::Stored(_)) => {
+                    self.add_replica(slot, peer, *nbytes, out);
+                }
+                _ => self.releasing.push((peer, *handle)),
+            }
+        }
+    }
+
+    /// Tells all clients that want a task how it ended.
+    pub(super) fn report_to_all(&mut self, slot: Slot, out: &mut Actions) {
+        for i in 0..self.tasks[slot].wants.as_slice().len() {
+            let peer = self.tasks[slot].wants.as_slice()[i];
+            self.report(slot, peer, out);
+        }
+    }
+
+    /// Tells a client how a task ended, if it has.
+    pub(super) fn report(&mut self, slot: Slot, peer: PeerId, out: &mut Actions) {
+        let task = &self.tasks[slot];
+        let id = task.id;
+        match &task.state {
+            State::Inline(value) => {
+                out.push(to_client(peer, SchedulerToClient::Done { id, value: value.clone() }));
+            }
+            State::Failed(failure) => {
+                let failure = Box::new(TaskFailure::clone(failure));
+                out.push(to_client(peer, SchedulerToClient::Failed { id, failure }));
+            }
+            State::Stored(stored) if !stored.holders.is_empty() => {
+                let (nbytes, holders) = (stored.nbytes, stored.holders.to_vec());
+                self.introduce_peers_to_client(peer, &holders, out);
+                let task = self.tasks.handle(slot);
+                out.push(to_client(peer, SchedulerToClient::Stored { id, task, nbytes, holders }));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What nobody needs is released or forgotten, and a failure reaches all that depended on the value.
+//!
+//! Both walk along edges of the graph with a list of work rather than by recursion, so that a chain of any length is safe.
+use super::task::{FunctionRef, Slot, State, Stored};
+use super::{Actions, Machine, to_client, to_worker};
+use longshore_proto::{Attempt, PeerId, SchedulerToClient, SchedulerToWorker, TaskFailure, TaskHandle};
+use std::sync::Arc;
+
+/// A failure names at most so many tasks between the root and itself.
+const PATH_LEN_MAX: usize = 32;
+
+impl Machine {
+    /// Follows up on an event until nothing is left to do.
+    pub(super) fn settle(&mut self, out: &mut Actions) {
+        loop {
+            if !self.lost.is_empty() {
+                self.recover(out);
+            } else if let Some((slot, token, failure)) = self.failing.pop() {
+                let waits = self.tasks.get(slot).map(|t| &t.state);
+                if matches!(waits, Some(State::Waiting { token: current, .. }) if *current == token) {
+                    self.fail(slot, failure, out);
+                }
+            } else if let Some(slot) = self.check.pop() {
+                self.check(slot, out);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Ends a pending task without a value.
+    pub(super) fn fail(&mut self, slot: Slot, failure: Arc<TaskFailure>, out: &mut Actions) {
+        self.unassign(slot);
+        self.stop_needing_inputs(slot);
+        self.set(slot, State::Failed(Arc::clone(&failure)));
+        self.tasks[slot].detached = false;
+        self.report_to_all(slot, out);
+        let waiters = std::mem::take(&mut self.tasks[slot].waiters);
+        for (waiter, token) in waiters {
+            let Some(function) = self.tasks.get(waiter).map(|t| t.function) else { continue };
+            let mut passed_on = TaskFailure::clone(&failure);
+            if passed_on.path.len() < PATH_LEN_MAX {
+                passed_on.path.push(self.functions.name(function).to_owned());
+            }
+            self.failing.push((waiter, token, Arc::new(passed_on)));
+        }
+        self.check.push(slot);
+    }
+
+    /// Takes a task off the list of the worker it was assigned to, if it was.
+    pub(super) fn unassign(&mut self, slot: Slot) -> Option<PeerId> {
+        let State::Assigned { worker: peer, position, estimate_ns, phase } = self.tasks[slot].state else {
+            return None;
+        };
+        let needs = &self.classes[self.tasks[slot].class()].restriction.resources;
+        let worker = self.workers.get_mut(peer)?;
+        worker.unassign(position, estimate_ns, phase, needs);
+        if let Some(moved) = worker.assigned.get(position as usize).copied()
+            && let State::Assigned { position: at, .. } = &mut self.tasks[moved].state
+        {
+            *at = position;
+        }
+        self.ranking.touch(peer);
+        Some(peer)
+    }
+
+    /// Lets go of a task that nobody may need any more.
+    fn check(&mut self, slot: Slot, out: &mut Actions) {
+        let Some(task) = self.tasks.get(slot) else { return };
+        if task.is_needed() {
+            return;
+        }
+        let (users, can_run) = (task.users, task.function != FunctionRef::DATA);
+        match &task.state {
+            State::Waiting { .. } | State::Queued | State::Assigned { .. } => self.stop(slot, out),
+            // Its call is gone or never was: the value stays while a lost dependent may need it.
+            State::Inline(_) if users > 0 => return,
+            State::Stored(_) if users > 0 && !can_run => return,
+            State::Stored(_) => {
+                if let State::Stored(stored) = self.set(slot, State::Released) {
+                    self.drop_stored(slot, &stored, out);
+                }
+            }
+            _ => {}
+        }
+        if users == 0 {
+            self.forget(slot);
+        }
+    }
+
+    /// Stops work that nobody needs.
+    pub(super) fn stop(&mut self, slot: Slot, out: &mut Actions) {
+        if let Some(worker) = self.unassign(slot) {
+            let (task, attempt) = (self.tasks.handle(slot), Attempt(self.tasks[slot].attempt));
+            out.push(to_worker(worker, SchedulerToWorker::Cancel { task, attempt }));
+        }
+        self.stop_needing_inputs(slot);
+        self.set(slot, State::Released);
+    }
+
+    fn forget(&mut self, slot: Slot) {
+        let handle = self.tasks.handle(slot);
+        let Some(task) = self.tasks.remove(slot) else { return };
+        self.story.task(self.now, handle, "forgotten", 0);
+        for input in &task.inputs {
+            self.tasks[*input].users -= 1;
+            self.check.push(*input);
+        }
+        self.relays.retain(|(s, _)| *s != slot);
+    }
+
+    /// Tells everybody who has a stored value to drop it.
+    pub(super) fn drop_stored(&mut self, slot: Slot, stored: &Stored, out: &mut Actions) {
+        let task = self.tasks.handle(slot);
+        for holder in stored.holders.iter().chain(&stored.coming) {
+            self.release_on(*holder, slot, task);
+        }
+        self.drop_source(slot, stored.source, out);
+    }
+
+    /// Tells a client that the value it put in is no longer needed from it.
+    pub(super) fn drop_source(&mut self, slot: Slot, source: Option<PeerId>, out: &mut Actions) {
+        let Some(peer) = source else { return };
+        if let Some(client) = self.clients.get_mut(peer) {
+            client.sources_len -= 1;
+            out.push(to_client(peer, SchedulerToClient::Dropped { id: self.tasks[slot].id }));
+        }
+    }
+
+    /// Has a worker drop a value; sent with others at the end of the batch.
+    pub(super) fn release_on(&mut self, peer: PeerId, slot: Slot, task: TaskHandle) {
+        if let Some(worker) = self.workers.get_mut(peer) {
+            worker.holds.remove(&slot);
+            self.releasing.push((peer, task));
+        }
+    }
+
+    /// Sends what [`release_on`](Self::release_on) gathered.
+    pub(super) fn flush_releases(&mut self, out: &mut Actions) {
+        self.releasing.sort_unstable();
+        for run in self.releasing.chunk_by(|a, b| a.0 == b.0) {
+            let tasks = run.iter().map(|(_, task)| *task).collect();
+            out.push(to_worker(run[0].0, SchedulerToWorker::Release { tasks }));
+        }
+        self.releasing.clear();
+    }
+}

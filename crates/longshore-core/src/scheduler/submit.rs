@@ -1,0 +1,176 @@
+//! A client's call becomes a task.
+use super::placement::Restriction;
+use super::task::{FunctionRef, Options, Order, Slot, State, Task, Wants};
+use super::{Actions, CloseReason, Machine, to_client};
+use longshore_proto::{
+    FailureKind, FunctionIndex, FunctionSpec, Payload, PeerId, SchedulerToClient, Submit, SubmitOptions,
+    TaskFailure, TaskId,
+};
+use smallvec::SmallVec;
+
+/// A client cannot introduce more functions than this.
+const FUNCTIONS_LEN_MAX: usize = 1 << 20;
+
+impl Machine {
+    pub(super) fn on_client_function(
+        &mut self,
+        peer: PeerId,
+        index: FunctionIndex,
+        spec: FunctionSpec,
+        out: &mut Actions,
+    ) {
+        let at = index.0 as usize;
+        if at >= FUNCTIONS_LEN_MAX {
+            return self.eject_client(peer, CloseReason::Protocol("a function number beyond the bound"), out);
+        }
+        let function = self.functions.intern(spec);
+        let Some(client) = self.clients.get_mut(peer) else { return };
+        if client.functions.len() <= at {
+            client.functions.resize(at + 1, None);
+        }
+        client.functions[at] = Some(function);
+    }
+
+    pub(super) fn on_submit(&mut self, peer: PeerId, submit: Submit, out: &mut Actions) {
+        let known = self.clients.get(peer).and_then(|c| *c.functions.get(submit.function.0 as usize)?);
+        let Some(function) = known else {
+            return self.eject_client(
+                peer,
+                CloseReason::Protocol("a call of a function never introduced"),
+                out,
+            );
+        };
+        if let Some(slot) = self.tasks.find(submit.id) {
+            return self.submit_again(peer, slot, &submit, out);
+        }
+        let Submit { id, args, inputs, want, options, .. } = submit;
+        let Some(inputs) = self.find_all(&inputs) else {
+            let message = "one of its inputs is no longer known to the scheduler: its future was dropped or cancelled before this call was submitted";
+            let failure = TaskFailure::new(FailureKind::Lost, id, self.functions.name(function), message);
+            return out.push(to_client(peer, SchedulerToClient::Failed { id, failure: Box::new(failure) }));
+        };
+        let order = self.order_of(options.as_deref());
+        let mut task = Task::new(id, function, order, args);
+        task.inputs = inputs;
+        task.options = options.map(|o| Box::new(self.keep_options(*o)));
+        let slot = self.add(peer, task, want);
+        self.plan(slot);
+    }
+
+    /// Puts a new task into the table, wanted or claimed by the client.
+    pub(super) fn add(&mut self, peer: PeerId, mut task: Task, want: bool) -> Slot {
+        if want {
+            task.wants = Wants::One(peer);
+        } else {
+            task.claim = Some(peer);
+        }
+        if let Some(client) = self.clients.get_mut(peer) {
+            client.wants_len += 1;
+        }
+        let slot = self.tasks.insert(task);
+        for i in 0..self.tasks[slot].inputs.len() {
+            let input = self.tasks[slot].inputs[i];
+            self.tasks[input].users += 1;
+            self.drop_claim(input);
+        }
+        slot
+    }
+
+    /// The first task that names another as its input keeps it from then on.
+    fn drop_claim(&mut self, slot: Slot) {
+        let Some(peer) = self.tasks[slot].claim.take() else { return };
+        if let Some(client) = self.clients.get_mut(peer) {
+            client.wants_len -= 1;
+        }
+        self.check.push(slot);
+    }
+
+    fn find_all(&self, ids: &[TaskId]) -> Option<Box<[Slot]>> {
+        ids.iter().map(|id| self.tasks.find(*id)).collect()
+    }
+
+    fn order_of(&mut self, options: Option<&SubmitOptions>) -> Order {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        let Some(options) = options else { return Order { rank: 0, seq } };
+        let parent = options.parent.and_then(|p| self.tasks.find(p));
+        let seq = parent.map_or(seq, |p| self.tasks[p].order.seq);
+        Order { rank: options.priority.saturating_neg(), seq }
+    }
+
+    fn keep_options(&mut self, o: SubmitOptions) -> Options {
+        let restriction = Restriction {
+            workers: o.workers,
+            loose: o.allow_other_workers,
+            resources: o.resources,
+            runtime: o.runtime,
+            function: None,
+            solo: false,
+        };
+        let free = restriction == Restriction::default();
+        Options {
+            retries: o.retries,
+            class: if free { 0 } else { self.classes.intern(restriction) },
+            timeout_ms: o.timeout_ms,
+            call_hash: o.key.map(|k| k.call_hash),
+            no_rerun: o.no_rerun,
+            broadcast: false,
+        }
+    }
+
+    /// A call under an id that is known: the same key again, or the same submission sent twice.
+    fn submit_again(&mut self, peer: PeerId, slot: Slot, submit: &Submit, out: &mut Actions) {
+        let task = &self.tasks[slot];
+        let key = submit.options.as_ref().and_then(|o| o.key.as_ref());
+        let known = task.options.as_ref().and_then(|o| o.call_hash);
+        if key.map(|k| k.call_hash) != known {
+            let name = self.functions.name(task.function);
+            let text = key.map_or("", |k| &*k.text);
+            let message = format!(
+                "the key {text:?} is in use for another call, of {name}; choose another key, or drop all futures of the other call first"
+            );
+            let failure = TaskFailure::new(FailureKind::KeyConflict, submit.id, name, message);
+            let failed = SchedulerToClient::Failed { id: submit.id, failure: Box::new(failure) };
+            return out.push(to_client(peer, failed));
+        }
+        if submit.want {
+            self.want(peer, slot, out);
+        }
+    }
+
+    /// The client wants the task's value: tell it if it is there, see that it comes if not.
+    pub(super) fn want(&mut self, peer: PeerId, slot: Slot, out: &mut Actions) {
+        if self.tasks[slot].wants.add(peer)
+            && let Some(client) = self.clients.get_mut(peer)
+        {
+            client.wants_len += 1;
+        }
+        match &self.tasks[slot].state {
+            State::Released => self.plan(slot),
+            State::Failed(f) if f.kind == FailureKind::Cancelled => self.plan(slot),
+            _ => self.report(slot, peer, out),
+        }
+    }
+}
+
+impl Task {
+    pub(super) fn new(id: TaskId, function: FunctionRef, order: Order, args: Payload) -> Self {
+        Task {
+            id,
+            order,
+            function,
+            attempt: 0,
+            users: 0,
+            pending_users: 0,
+            deaths: 0,
+            detached: false,
+            claim: None,
+            wants: Wants::None,
+            args,
+            inputs: Box::default(),
+            waiters: SmallVec::new(),
+            options: None,
+            state: State::Released,
+        }
+    }
+}

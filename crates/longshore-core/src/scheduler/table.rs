@@ -1,0 +1,144 @@
+//! All tasks: a slab of records, an index by id, and the one function that changes a state.
+use super::task::{Slot, State, Task};
+use crate::story::Story;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use longshore_proto::query::TaskCounts;
+use longshore_proto::{TaskHandle, TaskId, Time};
+use std::hash::BuildHasher;
+use std::mem;
+
+/// Where a record stands, and how often the place was used before.
+#[derive(Debug)]
+struct Place {
+    generation: u32,
+    task: Option<Task>,
+}
+
+/// All tasks.
+#[derive(Debug)]
+pub(super) struct Table {
+    places: Vec<Place>,
+    free: Vec<Slot>,
+    index: HashTable<Slot>,
+    hasher: FixedState,
+    counts: TaskCounts,
+    next_token: u32,
+}
+
+impl Table {
+    pub(super) fn new(hash_seed: u64) -> Self {
+        Table {
+            places: Vec::new(),
+            free: Vec::new(),
+            index: HashTable::new(),
+            hasher: FixedState::with_seed(hash_seed),
+            counts: TaskCounts::default(),
+            next_token: 0,
+        }
+    }
+
+    /// Adds a task. Its id must not be in the table.
+    pub(super) fn insert(&mut self, task: Task) -> Slot {
+        *task.state.count(&mut self.counts) += 1;
+        let hash = self.hasher.hash_one(task.id);
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.places[slot as usize].task = Some(task);
+                slot
+            }
+            None => {
+                let slot = Slot::try_from(self.places.len()).expect("fewer than 2^32 tasks at once");
+                self.places.push(Place { generation: 0, task: Some(task) });
+                slot
+            }
+        };
+        let Table { places, index, hasher, .. } = self;
+        index.insert_unique(hash, slot, |s| hasher.hash_one(id_at(places, *s)));
+        slot
+    }
+
+    /// Takes a task out for good.
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<Task> {
+        let place = self.places.get_mut(slot as usize)?;
+        let task = place.task.take()?;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(slot);
+        *task.state.count(&mut self.counts) -= 1;
+        let hash = self.hasher.hash_one(task.id);
+        match self.index.find_entry(hash, |s| *s == slot) {
+            Ok(entry) => drop(entry.remove()),
+            Err(_) => debug_assert!(false, "an indexed task is in the index"),
+        }
+        Some(task)
+    }
+
+    pub(super) fn find(&self, id: TaskId) -> Option<Slot> {
+        let hash = self.hasher.hash_one(id);
+        self.index.find(hash, |s| id_at(&self.places, *s) == id).copied()
+    }
+
+    /// The slot a handle names, unless the task is gone.
+    pub(super) fn resolve(&self, handle: TaskHandle) -> Option<Slot> {
+        let place = self.places.get(handle.slot as usize)?;
+        (place.generation == handle.generation && place.task.is_some()).then_some(handle.slot)
+    }
+
+    pub(super) fn handle(&self, slot: Slot) -> TaskHandle {
+        TaskHandle { slot, generation: self.places[slot as usize].generation }
+    }
+
+    pub(super) fn get(&self, slot: Slot) -> Option<&Task> {
+        self.places.get(slot as usize)?.task.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Task> {
+        self.places.get_mut(slot as usize)?.task.as_mut()
+    }
+
+    /// Changes a task's state, the only way there is, and gives back the old one.
+    pub(super) fn transition(&mut self, slot: Slot, to: State, now: Time, story: &mut Story) -> State {
+        let handle = self.handle(slot);
+        let task = self.places[slot as usize].task.as_mut().expect("a live slot");
+        *task.state.count(&mut self.counts) -= 1;
+        *to.count(&mut self.counts) += 1;
+        story.task(now, handle, to.name(), u64::from(task.attempt));
+        mem::replace(&mut task.state, to)
+    }
+
+    /// A token no current wait has.
+    pub(super) fn token(&mut self) -> u32 {
+        self.next_token = self.next_token.wrapping_add(1);
+        self.next_token
+    }
+
+    pub(super) fn counts(&self) -> TaskCounts {
+        self.counts
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    /// All tasks, in the order of their slots.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &Task)> {
+        (0..).zip(&self.places).filter_map(|(slot, place)| Some((slot, place.task.as_ref()?)))
+    }
+}
+
+impl std::ops::Index<Slot> for Table {
+    type Output = Task;
+    fn index(&self, slot: Slot) -> &Task {
+        self.get(slot).expect("a live slot")
+    }
+}
+
+impl std::ops::IndexMut<Slot> for Table {
+    fn index_mut(&mut self, slot: Slot) -> &mut Task {
+        self.get_mut(slot).expect("a live slot")
+    }
+}
+
+fn id_at(places: &[Place], slot: Slot) -> TaskId {
+    places[slot as usize].task.as_ref().expect("an indexed slot is live").id
+}

@@ -1,0 +1,426 @@
+//! One situation each, and exactly what follows from it.
+use super::world::{End, F, World, call, inline, spec};
+use crate::scheduler::{Action, CloseReason};
+use longshore_proto::client::{Key, Scatter};
+use longshore_proto::worker::Produced;
+use longshore_proto::{
+    ClientToScheduler, FailureKind, InputSource, Payload, SchedulerToClient, SchedulerToWorker, Submit,
+    SubmitOptions, WorkerToScheduler,
+};
+use std::time::Duration;
+
+const STORED: Produced = Produced::Stored(1 << 20);
+
+fn with(mut submit: Submit, options: SubmitOptions) -> ClientToScheduler {
+    submit.options = Some(Box::new(options));
+    ClientToScheduler::Submit(submit)
+}
+
+#[test]
+fn a_call_runs_and_its_value_reaches_the_client() {
+    let mut w = World::new();
+    let (c, worker) = (w.client(), w.worker(1));
+    let id = w.submit(c, &[], true);
+    assert_eq!(w.assigned(worker), [id]);
+    w.log.clear();
+    w.finish(worker, 0, inline());
+    let value = Payload::copy_from(&[1]);
+    assert_eq!(w.log, [Action::ToClient { peer: c, message: SchedulerToClient::Done { id, value } }]);
+    w.asks(c, ClientToScheduler::Release { ids: vec![id] });
+    assert_eq!(w.machine.tasks_len(), 0);
+}
+
+#[test]
+fn tasks_of_unknown_duration_are_not_hoarded_and_measured_tiny_ones_are_prefetched() {
+    let mut w = World::new();
+    let (c, a, b) = (w.client(), w.worker(1), w.worker(1));
+    for _ in 0..100 {
+        w.submit(c, &[], true);
+    }
+    assert_eq!((w.assigned(a).len(), w.assigned(b).len()), (2, 2));
+    w.finish(a, 0, inline());
+    w.finish(a, 0, inline());
+    assert!(w.assigned(a).len() + w.assigned(b).len() > 50, "a microsecond task is sent far ahead");
+}
+
+#[test]
+fn a_dependent_gets_small_inputs_inline_and_large_ones_by_name() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let (x, y) = (w.submit(c, &[], true), w.submit(c, &[], true));
+    w.finish(a, 0, inline());
+    w.finish(a, 0, STORED);
+    let b = w.worker(1);
+    w.submit(c, &[x, y], true);
+    let assign = &w.workers[&a].assigned[0];
+    assert!(matches!(assign.inputs[0].source, InputSource::Inline(_)), "small values are with the scheduler");
+    assert!(matches!(assign.inputs[1].source, InputSource::Held), "the task went to the data");
+    assert!(w.assigned(b).is_empty());
+}
+
+#[test]
+fn a_worker_without_the_input_is_told_who_has_it() {
+    let mut w = World { duration_ns: 20_000_000, ..World::new() };
+    let (c, a) = (w.client(), w.worker(1));
+    let x = w.submit(c, &[], true);
+    w.finish(a, 0, STORED);
+    let b = w.worker(1);
+    // The holder is full, so the other worker gets one of these.
+    (0..4).for_each(|_| drop(w.submit(c, &[x], true)));
+    let source = &w.workers[&b].assigned[0].inputs[0].source;
+    assert!(matches!(source, InputSource::Peers { holders, .. } if holders == &[a]), "{source:?}");
+    let introduced = |action: &Action| matches!(action, Action::ToWorker { peer, message: SchedulerToWorker::Peer { peer: other, .. } } if *peer == b && *other == a);
+    assert_eq!(w.log.iter().filter(|x| introduced(x)).count(), 1);
+}
+
+#[test]
+fn priorities_come_before_order_of_submission() {
+    let mut w = World::new();
+    let c = w.client();
+    let low = w.submit(c, &[], true);
+    let high = w.id();
+    w.clients.get_mut(&c).unwrap().ends.insert(high, End::Pending);
+    w.asks(c, with(call(high, &[], true), SubmitOptions { priority: 5, ..Default::default() }));
+    let a = w.worker(1);
+    assert_eq!(w.assigned(a), [high, low]);
+}
+
+#[test]
+fn an_error_reaches_all_dependents_with_the_way_it_took() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let x = w.submit(c, &[], true);
+    let y = w.submit(c, &[x], true);
+    let z = w.submit(c, &[y], true);
+    w.fail(a, 0);
+    for id in [x, y, z] {
+        assert_eq!(w.end(c, id), End::Failed(FailureKind::Failed));
+    }
+    let path = w.log.iter().find_map(|a| match a {
+        Action::ToClient { message: SchedulerToClient::Failed { id, failure }, .. } if *id == z => {
+            Some(failure)
+        }
+        _ => None,
+    });
+    assert_eq!((path.unwrap().root, path.unwrap().path.len()), (x, 2));
+    let late = w.submit(c, &[z], true);
+    assert_eq!(w.end(c, late), End::Failed(FailureKind::Failed), "a late dependent fails at once");
+}
+
+#[test]
+fn retries_are_used_up_one_by_one() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let id = w.id();
+    w.clients.get_mut(&c).unwrap().ends.insert(id, End::Pending);
+    w.asks(c, with(call(id, &[], true), SubmitOptions { retries: 2, ..Default::default() }));
+    for attempt in 1..=3 {
+        assert_eq!(w.workers[&a].assigned[0].attempt.0, attempt);
+        assert_eq!(w.end(c, id), End::Pending);
+        w.fail(a, 0);
+    }
+    assert_eq!(w.end(c, id), End::Failed(FailureKind::Failed));
+}
+
+#[test]
+fn a_failed_graph_can_be_retried_from_its_root() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let x = w.submit(c, &[], true);
+    let y = w.submit(c, &[x], true);
+    w.fail(a, 0);
+    w.asks(c, ClientToScheduler::Retry { ids: vec![y] });
+    assert_eq!((w.end(c, x), w.end(c, y)), (End::Pending, End::Pending));
+    w.finish(a, 0, inline());
+    w.finish(a, 0, inline());
+    assert_eq!((w.end(c, x), w.end(c, y)), (End::Value, End::Value));
+}
+
+#[test]
+fn a_late_result_of_an_earlier_attempt_is_ignored() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let id = w.submit(c, &[], true);
+    let old = w.workers[&a].assigned[0].clone();
+    w.fail(a, 0);
+    w.asks(c, ClientToScheduler::Retry { ids: vec![id] });
+    let late =
+        WorkerToScheduler::Finished { task: old.task, attempt: old.attempt, duration_ns: 1, value: inline() };
+    w.says(a, late);
+    assert_eq!(w.end(c, id), End::Pending);
+    assert_eq!(w.machine.stale().attempts, 1);
+}
+
+#[test]
+fn work_of_a_dead_worker_runs_elsewhere_and_suspects_run_alone() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let (x, y) = (w.submit(c, &[], true), w.submit(c, &[], true));
+    assert_eq!(w.assigned(a), [x, y]);
+    w.die(a);
+    let b = w.worker(4);
+    assert_eq!(w.assigned(b), [x], "one suspect at a time, and nothing beside it");
+    w.finish(b, 0, inline());
+    assert_eq!(w.assigned(b), [y]);
+    w.finish(b, 0, inline());
+    assert_eq!((w.end(c, x), w.end(c, y)), (End::Value, End::Value));
+}
+
+#[test]
+fn a_task_that_kills_three_workers_fails_and_an_innocent_does_not() {
+    let mut w = World::new();
+    let c = w.client();
+    let (bad, good) = (w.submit(c, &[], true), w.submit(c, &[], true));
+    for round in 0..3 {
+        let worker = w.worker(1);
+        assert!(w.assigned(worker).contains(&bad), "round {round}");
+        w.die(worker);
+    }
+    assert_eq!(w.end(c, bad), End::Failed(FailureKind::Killed));
+    let worker = w.worker(1);
+    assert_eq!(w.assigned(worker), [good]);
+    w.finish(worker, 0, inline());
+    assert_eq!(w.end(c, good), End::Value);
+}
+
+#[test]
+fn a_worker_that_leaves_is_no_suspicion() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    (0..2).for_each(|_| drop(w.submit(c, &[], true)));
+    w.says(a, WorkerToScheduler::Goodbye);
+    let b = w.worker(1);
+    assert_eq!(w.assigned(b).len(), 2, "not alone");
+}
+
+#[test]
+fn a_lost_value_is_made_again_with_the_inputs_it_needs() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let x = w.submit(c, &[], false);
+    let y = w.submit(c, &[x], true);
+    w.finish(a, 0, STORED);
+    w.finish(a, 0, STORED);
+    assert!(w.workers[&a].values.len() == 1, "the input was released once its only user was done");
+    let b = w.worker(1);
+    w.die(a);
+    assert_eq!(w.end(c, y), End::Pending);
+    assert_eq!(w.assigned(b), [x]);
+    w.finish(b, 0, STORED);
+    w.finish(b, 0, STORED);
+    assert_eq!(w.end(c, y), End::Value);
+}
+
+#[test]
+fn an_input_that_cannot_be_had_sends_the_task_back() {
+    let mut w = World { duration_ns: 20_000_000, ..World::new() };
+    let (c, a) = (w.client(), w.worker(1));
+    let x = w.submit(c, &[], true);
+    w.finish(a, 0, STORED);
+    let b = w.worker(1);
+    (0..4).for_each(|_| drop(w.submit(c, &[x], true)));
+    let task = w.workers[&b].assigned[0].inputs[0].task;
+    w.says(b, WorkerToScheduler::Missing { task, tried: vec![a] });
+    assert_eq!(w.end(c, x), End::Pending, "its only holder is out of reach, so it is made again");
+    w.machine.validate();
+}
+
+#[test]
+fn nothing_is_kept_for_a_client_that_is_gone_except_what_it_detached() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let x = w.submit(c, &[], true);
+    let kept = w.submit(c, &[], true);
+    w.submit(c, &[x], false);
+    w.asks(c, ClientToScheduler::Detach { ids: vec![kept] });
+    w.asks(c, ClientToScheduler::Goodbye);
+    assert_eq!(w.machine.tasks_len(), 1);
+    let at = w.workers[&a].assigned.iter().position(|t| t.id == kept).unwrap();
+    w.finish(a, at, inline());
+    assert_eq!(w.machine.tasks_len(), 0);
+}
+
+#[test]
+fn releasing_what_runs_cancels_it() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let x = w.submit(c, &[], true);
+    w.asks(c, ClientToScheduler::Release { ids: vec![x] });
+    assert_eq!(w.assigned(a), []);
+    assert_eq!(w.machine.tasks_len(), 0);
+}
+
+#[test]
+fn cancelling_reaches_dependents_but_not_what_others_want() {
+    let mut w = World::new();
+    let (c, d, _a) = (w.client(), w.client(), w.worker(1));
+    let x = w.submit(c, &[], true);
+    let y = w.submit(c, &[x], true);
+    w.clients.get_mut(&d).unwrap().ends.insert(x, End::Pending);
+    w.asks(d, ClientToScheduler::Want { id: x });
+    w.asks(c, ClientToScheduler::Cancel { ids: vec![x], force: false });
+    assert_eq!((w.end(d, x), w.end(c, y)), (End::Pending, End::Pending));
+    w.asks(d, ClientToScheduler::Cancel { ids: vec![x], force: true });
+    assert_eq!(w.end(c, y), End::Failed(FailureKind::Cancelled));
+}
+
+#[test]
+fn a_key_used_for_another_call_is_an_error_and_for_the_same_call_one_run() {
+    let mut w = World::new();
+    let (c, d, a) = (w.client(), w.client(), w.worker(1));
+    let id = w.id();
+    let keyed =
+        |hash| SubmitOptions { key: Some(Key { text: "k".into(), call_hash: hash }), ..Default::default() };
+    for client in [c, d] {
+        w.clients.get_mut(&client).unwrap().ends.insert(id, End::Pending);
+        w.asks(client, with(call(id, &[], true), keyed(1)));
+    }
+    assert_eq!(w.assigned(a), [id]);
+    let e = w.client();
+    w.clients.get_mut(&e).unwrap().ends.insert(id, End::Pending);
+    w.asks(e, with(call(id, &[], true), keyed(2)));
+    assert_eq!(w.end(e, id), End::Failed(FailureKind::KeyConflict));
+    w.finish(a, 0, inline());
+    assert_eq!((w.end(c, id), w.end(d, id)), (End::Value, End::Value));
+}
+
+#[test]
+fn an_unknown_function_waits_then_fails_with_near_names() {
+    let mut w = World::new();
+    let (c, _a) = (w.client(), w.worker(1));
+    let index = longshore_proto::FunctionIndex(1);
+    w.asks(c, ClientToScheduler::Function { index, spec: spec("ff") });
+    let id = w.id();
+    w.clients.get_mut(&c).unwrap().ends.insert(id, End::Pending);
+    w.asks(c, ClientToScheduler::Submit(Submit { function: index, ..call(id, &[], true) }));
+    let other = w.submit(c, &[], true);
+    assert_eq!(w.assigned(_a), [other], "it does not stand in the way");
+    w.says(_a, WorkerToScheduler::Heartbeat { stored_bytes: 0 });
+    (0..7).for_each(|_| w.pass(Duration::from_secs(1)));
+    assert_eq!(w.end(c, id), End::Failed(FailureKind::UnknownFunction));
+}
+
+#[test]
+fn a_function_that_only_one_worker_has_runs_there() {
+    let mut w = World::new();
+    let (c, _plain) = (w.client(), w.worker(1));
+    let special = w.worker_with(1, 2, vec![spec("f"), spec("g")]);
+    let index = longshore_proto::FunctionIndex(1);
+    w.asks(c, ClientToScheduler::Function { index, spec: spec("g") });
+    let ids: Vec<_> = (0..2).map(|_| w.id()).collect();
+    for id in &ids {
+        w.asks(c, ClientToScheduler::Submit(Submit { function: index, ..call(*id, &[], true) }));
+    }
+    assert_eq!(w.assigned(special), ids);
+}
+
+#[test]
+fn resources_are_never_given_twice() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(8));
+    for _ in 0..5 {
+        let id = w.id();
+        let resources = vec![("gpu".to_owned(), 1.0)];
+        w.asks(c, with(call(id, &[], true), SubmitOptions { resources, ..Default::default() }));
+    }
+    let free = w.submit(c, &[], true);
+    assert_eq!(w.assigned(a).len(), 3, "two with a gpu, and what needs none is not held up");
+    assert!(w.assigned(a).contains(&free));
+    w.finish(a, 0, inline());
+    assert_eq!(w.assigned(a).len(), 3);
+}
+
+#[test]
+fn no_workers_is_said_once_and_the_work_waits() {
+    let mut w = World::new();
+    let c = w.client();
+    let id = w.submit(c, &[], true);
+    for _ in 0..10 {
+        w.pass(Duration::from_secs(1));
+        w.asks(c, ClientToScheduler::Heartbeat);
+    }
+    assert_eq!(w.clients[&c].notices.len(), 1);
+    let a = w.worker(1);
+    assert_eq!(w.assigned(a), [id]);
+}
+
+#[test]
+fn a_silent_worker_is_given_up_after_the_lease() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let id = w.submit(c, &[], true);
+    for _ in 0..17 {
+        w.pass(Duration::from_secs(1));
+        w.asks(c, ClientToScheduler::Heartbeat);
+    }
+    let reason = CloseReason::Silent(Duration::from_secs(15));
+    assert!(w.log.contains(&Action::Close { peer: a, reason }));
+    let b = w.worker(1);
+    assert_eq!(w.assigned(b), [id]);
+}
+
+#[test]
+fn a_call_of_a_function_never_introduced_costs_the_client_its_connection() {
+    let mut w = World::new();
+    let c = w.client();
+    let id = w.id();
+    let function = longshore_proto::FunctionIndex(77);
+    w.asks(c, ClientToScheduler::Submit(Submit { function, ..call(id, &[], true) }));
+    assert!(!w.clients.contains_key(&c));
+    assert_ne!(function, F);
+}
+
+#[test]
+fn an_idle_worker_takes_over_what_another_has_not_begun() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    for _ in 0..40 {
+        w.submit(c, &[], true);
+    }
+    w.finish(a, 0, inline());
+    w.finish(a, 0, inline());
+    assert_eq!(w.assigned(a).len(), 38, "a microsecond each, so all were sent");
+    let b = w.worker(1);
+    w.pass(Duration::from_millis(20));
+    let asked = std::mem::take(&mut w.workers.get_mut(&a).unwrap().retractions);
+    assert!(asked.len() >= 15, "{}", asked.len());
+    for (task, attempt) in asked {
+        w.workers.get_mut(&a).unwrap().assigned.retain(|x| x.task != task);
+        w.says(a, WorkerToScheduler::Retracted { task, attempt, given_back: true });
+    }
+    assert!(w.assigned(b).len() >= 15);
+}
+
+#[test]
+fn scattered_data_is_pushed_by_its_client_and_then_belongs_to_the_worker() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let id = w.id();
+    let c_state = w.clients.get_mut(&c).unwrap();
+    c_state.ends.insert(id, End::Pending);
+    c_state.sources.insert(id);
+    let scatter = Scatter {
+        id,
+        want: true,
+        value: None,
+        nbytes: 1 << 20,
+        broadcast: false,
+        eager: true,
+        workers: vec![],
+    };
+    w.asks(c, ClientToScheduler::Scatter(scatter));
+    let push = w.log.iter().find_map(|x| match x {
+        Action::ToClient { message: SchedulerToClient::Push { task, worker, .. }, .. } => {
+            Some((*task, *worker))
+        }
+        _ => None,
+    });
+    let (task, target) = push.unwrap();
+    assert_eq!(target, a);
+    w.workers.get_mut(&a).unwrap().values.insert(task);
+    w.says(a, WorkerToScheduler::Replicas { tasks: vec![(task, 1 << 20)] });
+    assert_eq!(w.end(c, id), End::Value);
+    assert!(w.clients[&c].sources.is_empty(), "the client may drop its copy");
+    w.die(a);
+    assert_eq!(w.end(c, id), End::Failed(FailureKind::Lost), "nobody can compute it again");
+}

@@ -1,0 +1,4 @@
+//! The machine alone: a state, an event, the exact actions; then random lives of a whole cluster.
+mod exact;
+mod random;
+mod world;

@@ -1,0 +1,117 @@
+//! Clients let go of tasks, stop them, have them run again or leave them to themselves.
+use super::task::{FunctionRef, Slot, State};
+use super::{Actions, Machine, to_client, to_worker};
+use longshore_proto::{
+    Attempt, FailureKind, PeerId, SchedulerToClient, SchedulerToWorker, TaskFailure, TaskId,
+};
+use std::sync::Arc;
+
+impl Machine {
+    pub(super) fn on_release(&mut self, peer: PeerId, ids: &[TaskId]) {
+        for id in ids {
+            if let Some(slot) = self.tasks.find(*id) {
+                self.unwant(peer, slot);
+            }
+        }
+    }
+
+    /// The client no longer wants the task.
+    pub(super) fn unwant(&mut self, peer: PeerId, slot: Slot) {
+        let task = &mut self.tasks[slot];
+        let mut gone = u64::from(task.wants.remove(peer));
+        if task.claim == Some(peer) {
+            task.claim = None;
+            gone += 1;
+        }
+        if gone == 0 {
+            return;
+        }
+        if let Some(client) = self.clients.get_mut(peer) {
+            client.wants_len -= gone;
+        }
+        self.check.push(slot);
+    }
+
+    pub(super) fn on_want(&mut self, peer: PeerId, id: TaskId, out: &mut Actions) {
+        if let Some(slot) = self.tasks.find(id) {
+            return self.want(peer, slot, out);
+        }
+        let message = "nobody wants this task any more, so its value is gone; submit the call again";
+        let failure = Box::new(TaskFailure::new(FailureKind::Lost, id, "", message));
+        out.push(to_client(peer, SchedulerToClient::Failed { id, failure }));
+    }
+
+    pub(super) fn on_detach(&mut self, ids: &[TaskId]) {
+        for id in ids {
+            if let Some(slot) = self.tasks.find(*id)
+                && self.tasks[slot].state.is_pending()
+            {
+                self.tasks[slot].detached = true;
+            }
+        }
+    }
+
+    /// Stops tasks and all that depends on them, as far as nobody else wants them.
+    pub(super) fn on_cancel(&mut self, peer: PeerId, ids: &[TaskId], force: bool, out: &mut Actions) {
+        let mut todo: Vec<Slot> = ids.iter().filter_map(|id| self.tasks.find(*id)).collect();
+        while let Some(slot) = todo.pop() {
+            let others = self.tasks[slot].wants.as_slice().iter().any(|c| *c != peer);
+            if others && !force {
+                self.unwant(peer, slot);
+                continue;
+            }
+            if !self.tasks[slot].state.is_pending() {
+                continue;
+            }
+            let waiters = std::mem::take(&mut self.tasks[slot].waiters);
+            todo.extend(waiters.iter().filter(|(w, token)| self.still_waits(*w, *token)).map(|(w, _)| *w));
+            self.tasks[slot].waiters = waiters;
+            self.cancel(slot, out);
+        }
+    }
+
+    fn still_waits(&self, slot: Slot, token: u32) -> bool {
+        let state = self.tasks.get(slot).map(|t| &t.state);
+        matches!(state, Some(State::Waiting { token: current, .. }) if *current == token)
+    }
+
+    /// Ends a pending task as cancelled.
+    fn cancel(&mut self, slot: Slot, out: &mut Actions) {
+        if let State::Assigned { worker, .. } = self.tasks[slot].state {
+            let (task, attempt) = (self.tasks.handle(slot), Attempt(self.tasks[slot].attempt));
+            out.push(to_worker(worker, SchedulerToWorker::Cancel { task, attempt }));
+        }
+        let task = &self.tasks[slot];
+        let name = self.functions.name(task.function);
+        let failure = TaskFailure::new(FailureKind::Cancelled, task.id, name, "it was cancelled");
+        self.fail(slot, Arc::new(failure), out);
+    }
+
+    /// Runs failed tasks, and the failed tasks they depend on, again. A task that did not fail is left alone.
+    pub(super) fn on_retry(&mut self, ids: &[TaskId], out: &mut Actions) {
+        let mut todo: Vec<Slot> = ids.iter().filter_map(|id| self.tasks.find(*id)).collect();
+        let mut failed = Vec::new();
+        while let Some(slot) = todo.pop() {
+            let task = &self.tasks[slot];
+            if matches!(task.state, State::Failed(_)) && task.function != FunctionRef::DATA {
+                todo.extend_from_slice(&task.inputs);
+                // Out of the failed state at once, so that no task is visited twice.
+                self.set(slot, State::Released);
+                failed.push(slot);
+            }
+        }
+        for slot in failed {
+            self.tell_pending(slot, out);
+            self.tasks[slot].deaths = 0;
+            self.plan(slot);
+        }
+    }
+
+    /// Tells the clients of a task that was done or failed that it is under way again.
+    pub(super) fn tell_pending(&mut self, slot: Slot, out: &mut Actions) {
+        let id = self.tasks[slot].id;
+        for peer in self.tasks[slot].wants.as_slice() {
+            out.push(to_client(*peer, SchedulerToClient::Pending { id }));
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Workers as the scheduler sees them.
+use super::config::Config;
+use super::task::{FunctionRef, Phase, Slot};
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
+use longshore_proto::handshake::WorkerHello;
+use longshore_proto::{FunctionSpec, PeerId, Time};
+
+/// One worker.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub hello: WorkerHello,
+    /// Index of its registry, once that is known; nothing is assigned before.
+    pub registry: Option<u32>,
+    /// Functions of its registry heard so far.
+    pub registry_parts: Vec<FunctionSpec>,
+    /// Tasks assigned and not finished. A task knows its place here.
+    pub assigned: Vec<Slot>,
+    /// Sum of what they are expected to take.
+    pub occupancy_ns: u64,
+    /// Assigned tasks that wait for other tasks and use no thread.
+    pub seceded: u32,
+    /// Stored values it has a copy of.
+    pub holds: HashSet<Slot, FixedState>,
+    pub stored_bytes: u64,
+    /// What is left of its resources while tasks hold some, in the order of `hello.resources`.
+    free: Vec<f64>,
+    /// Functions it was introduced to.
+    knows_function: HashSet<FunctionRef, FixedState>,
+    /// Workers it was introduced to.
+    knows_peer: HashSet<PeerId, FixedState>,
+    /// Runs one suspect task at a time, and nothing else, until no suspect is left.
+    pub solo: bool,
+    /// Leaves soon; is sent nothing more.
+    pub leaving: bool,
+    pub last_heard: Time,
+    pub last_finished: Time,
+    /// Tasks that were asked back and not answered for.
+    pub retracting: u32,
+}
+
+impl Worker {
+    fn new(hello: WorkerHello, registry: Option<u32>, now: Time) -> Self {
+        Worker {
+            free: hello.resources.iter().map(|(_, amount)| *amount).collect(),
+            hello,
+            registry,
+            registry_parts: Vec::new(),
+            assigned: Vec::new(),
+            occupancy_ns: 0,
+            seceded: 0,
+            holds: HashSet::default(),
+            stored_bytes: 0,
+            knows_function: HashSet::default(),
+            knows_peer: HashSet::default(),
+            solo: false,
+            leaving: false,
+            last_heard: now,
+            last_finished: now,
+            retracting: 0,
+        }
+    }
+
+    /// Notes a task as assigned and gives its place in the list.
+    pub(super) fn assign(&mut self, slot: Slot, estimate_ns: u64, needs: &[(String, f64)]) -> u32 {
+        self.assigned.push(slot);
+        self.occupancy_ns += estimate_ns;
+        self.hold(needs, -1.0);
+        u32::try_from(self.assigned.len() - 1).expect("a bounded list")
+    }
+
+    /// Takes a task off the list; the last one takes its place.
+    pub(super) fn unassign(
+        &mut self,
+        position: u32,
+        estimate_ns: u64,
+        phase: Phase,
+        needs: &[(String, f64)],
+    ) {
+        self.change_phase(phase, Phase::Sent, estimate_ns);
+        self.assigned.swap_remove(position as usize);
+        self.occupancy_ns -= estimate_ns;
+        self.hold(needs, 1.0);
+        if self.assigned.is_empty() {
+            self.solo = false;
+        }
+    }
+
+    /// Notes that an assigned task went from one phase to another.
+    pub(super) fn change_phase(&mut self, from: Phase, to: Phase, estimate_ns: u64) {
+        match from {
+            Phase::Sent => {}
+            Phase::Retracting => self.retracting -= 1,
+            Phase::Seceded => {
+                self.seceded -= 1;
+                self.occupancy_ns += estimate_ns;
+            }
+        }
+        match to {
+            Phase::Sent => {}
+            Phase::Retracting => self.retracting += 1,
+            Phase::Seceded => {
+                self.seceded += 1;
+                self.occupancy_ns -= estimate_ns;
+            }
+        }
+    }
+
+    fn hold(&mut self, needs: &[(String, f64)], sign: f64) {
+        for (name, amount) in needs {
+            if let Some(at) = self.hello.resources.iter().position(|(n, _)| n == name) {
+                self.free[at] += sign * amount;
+            }
+        }
+    }
+
+    /// Whether tasks hold no more than there is.
+    pub(super) fn resources_are_sane(&self) -> bool {
+        self.free.iter().all(|free| *free > -1e-6)
+    }
+
+    /// Whether enough of the resources is free now. Amounts are compared with a little tolerance, since tenths do not add up exactly.
+    pub(super) fn has_free(&self, needs: &[(String, f64)]) -> bool {
+        needs.iter().all(|(name, amount)| {
+            let at = self.hello.resources.iter().position(|(n, _)| n == name);
+            at.is_some_and(|at| self.free[at] + 1e-9 >= *amount)
+        })
+    }
+
+    /// Threads that assigned tasks may use, those of waiting tasks on top.
+    fn threads(&self) -> usize {
+        (self.hello.nthreads.max(1) + self.seceded) as usize
+    }
+
+    /// Whether it may be sent another task.
+    pub(super) fn has_room(&self, config: &Config) -> bool {
+        if self.registry.is_none() || self.leaving || self.solo {
+            return false;
+        }
+        let (len, threads) = (self.assigned.len(), self.threads());
+        len <= threads || (len < config.assigned_len_max && self.occupancy_ns < window_ns(config, threads))
+    }
+
+    /// Expected time until a thread is free, the measure by which workers are compared.
+    pub(super) fn load_ns(&self) -> u64 {
+        self.occupancy_ns / self.threads() as u64
+    }
+
+    /// Tasks beyond what its threads can run now.
+    pub(super) fn surplus(&self) -> usize {
+        self.assigned.len().saturating_sub(self.threads() + self.retracting as usize)
+    }
+
+    /// Whether this is the first time it hears of the function.
+    pub(super) fn meets_function(&mut self, f: FunctionRef) -> bool {
+        self.knows_function.insert(f)
+    }
+
+    /// Whether this is the first time it hears of the other worker.
+    pub(super) fn meets_peer(&mut self, peer: PeerId) -> bool {
+        self.knows_peer.insert(peer)
+    }
+
+    /// Whether `name` means this worker: its name or its address.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.hello.name == name || self.hello.address.as_deref() == Some(name)
+    }
+}
+
+fn window_ns(config: &Config, threads: usize) -> u64 {
+    u64::try_from(config.prefetch_window.as_nanos()).unwrap_or(u64::MAX).saturating_mul(threads as u64)
+}
+
+/// All workers, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Workers {
+    by_peer: HashMap<PeerId, Worker, FixedState>,
+    /// In order of arrival, so that nothing depends on the order of a hash table.
+    order: Vec<PeerId>,
+}
+
+impl Workers {
+    pub(super) fn add(&mut self, peer: PeerId, hello: WorkerHello, registry: Option<u32>, now: Time) {
+        self.by_peer.insert(peer, Worker::new(hello, registry, now));
+        self.order.push(peer);
+    }
+
+    pub(super) fn remove(&mut self, peer: PeerId) -> Option<Worker> {
+        self.order.retain(|p| *p != peer);
+        self.by_peer.remove(&peer)
+    }
+
+    pub(super) fn get(&self, peer: PeerId) -> Option<&Worker> {
+        self.by_peer.get(&peer)
+    }
+
+    pub(super) fn get_mut(&mut self, peer: PeerId) -> Option<&mut Worker> {
+        self.by_peer.get_mut(&peer)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// All workers, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (PeerId, &Worker)> {
+        self.order.iter().map(|p| (*p, &self.by_peer[p]))
+    }
+
+    pub(super) fn peers(&self) -> &[PeerId] {
+        &self.order
+    }
+
+    /// Workers that can be sent work once they have room.
+    pub(super) fn ready_len(&self) -> usize {
+        self.iter().filter(|(_, w)| w.registry.is_some() && !w.leaving).count()
+    }
+}
