@@ -7,3 +7,4 @@
 pub mod client;
 pub mod scheduler;
 pub mod story;
+pub mod worker;

@@ -1,0 +1,165 @@
+//! From ready to run, and what comes after.
+use super::pace::AHEAD_NS;
+use super::task::{Running, State, is_ready};
+use super::{Action, Actions, Machine, Outcome, Run};
+use longshore_proto::worker::Produced;
+use longshore_proto::{Attempt, FailureKind, Payload, TaskFailure, TaskHandle, Time, WorkerToScheduler};
+use std::time::Duration;
+
+impl Machine {
+    /// Hands over as many ready tasks as fit.
+    pub(super) fn start_ready(&mut self, now: Time, out: &mut Actions) {
+        while !self.slots.is_full()
+            && !self.is_over
+            && let Some(entry) = self.ready.peek()
+        {
+            if !is_ready(&self.tasks, &entry) {
+                self.ready.pop_dead();
+                continue;
+            }
+            let charge_ns = self.functions.charge_ns(entry.function);
+            if !self.start(now, entry.task, charge_ns, out) {
+                return;
+            }
+        }
+    }
+
+    /// Hands a ready task over if it fits.
+    fn start(&mut self, now: Time, handle: TaskHandle, charge_ns: u64, out: &mut Actions) -> bool {
+        let Some(task) = self.tasks.get_mut(&handle) else { return false };
+        // The clock of a timeout starts here, so such a task must not wait behind another one.
+        if !self.slots.admits(charge_ns, task.timeout_ms.is_none()) {
+            return false;
+        }
+        let deadline = task.timeout_ms.map(|ms| now + Duration::from_millis(ms));
+        let run = Run {
+            task: handle,
+            attempt: task.attempt,
+            id: task.id,
+            function: task.function,
+            args: std::mem::replace(&mut task.args, Payload::empty()),
+            inputs: std::mem::take(&mut task.inputs),
+        };
+        self.ready.pop_live();
+        self.transition(now, handle, State::Running(Running { charge_ns, seceded: false, deadline }));
+        out.push(Action::Start(run));
+        true
+    }
+
+    pub(super) fn on_run_ended(
+        &mut self,
+        now: Time,
+        (task, attempt): (TaskHandle, Attempt),
+        duration_ns: u64,
+        outcome: Outcome,
+        out: &mut Actions,
+    ) {
+        if !self.is_running(task, attempt) {
+            match self.abandoned.remove(&(task, attempt)) {
+                Some(running) => {
+                    self.slots.leave(running);
+                    self.stats.discarded += 1;
+                }
+                None => self.stats.stale += 1,
+            }
+            return;
+        }
+        let what = match &outcome {
+            Outcome::Value { .. } => "finished",
+            Outcome::Failed(_) => "failed",
+            Outcome::Rescheduled => "rescheduled",
+        };
+        let Some(ended) = self.remove_task(now, task, what) else { return };
+        self.functions.measured(ended.function, duration_ns);
+        match outcome {
+            Outcome::Value { value, inline } => {
+                self.on_value(now, (task, attempt), duration_ns, (value, inline), out);
+            }
+            Outcome::Failed(mut failure) => {
+                self.stats.failed += 1;
+                failure.root = ended.id;
+                failure.worker = Some(self.settings.name.clone());
+                failure.bound();
+                let failed = WorkerToScheduler::Failed { task, attempt, duration_ns, failure };
+                out.push(Action::ToScheduler(failed));
+                self.maker_gone(task, out);
+            }
+            Outcome::Rescheduled => {
+                out.push(Action::ToScheduler(WorkerToScheduler::Rescheduled { task, attempt }));
+                self.maker_gone(task, out);
+            }
+        }
+    }
+
+    fn on_value(
+        &mut self,
+        now: Time,
+        (task, attempt): (TaskHandle, Attempt),
+        duration_ns: u64,
+        (value, inline): (Payload, Option<Payload>),
+        out: &mut Actions,
+    ) {
+        self.stats.finished += 1;
+        let is_wanted = self.fetches.wants.contains_key(&task);
+        let for_waiters = is_wanted.then(|| value.clone());
+        let nbytes = self.values.insert(task, value);
+        let value = inline.map_or(Produced::Stored(nbytes), Produced::Inline);
+        out.push(Action::ToScheduler(WorkerToScheduler::Finished { task, attempt, duration_ns, value }));
+        if let Some(value) = for_waiters {
+            self.give_to_waiters(now, task, &value);
+        }
+    }
+
+    fn is_running(&self, task: TaskHandle, attempt: Attempt) -> bool {
+        self.tasks.get(&task).is_some_and(|t| t.attempt == attempt && t.running().is_some())
+    }
+
+    pub(super) fn on_timeout(&mut self, now: Time, handle: TaskHandle, out: &mut Actions) {
+        let Some(task) = self.tasks.get(&handle) else { return };
+        let (attempt, ms) = (task.attempt, task.timeout_ms.unwrap_or_default());
+        let words = format!("it ran longer than its timeout of {ms} ms");
+        let name = self.functions.name(task.function);
+        let mut failure = TaskFailure::new(FailureKind::TimedOut, task.id, name, words);
+        failure.worker = Some(self.settings.name.clone());
+        let (failure, duration_ns) = (Box::new(failure), ms.saturating_mul(1_000_000));
+        self.stats.failed += 1;
+        out.push(Action::ToScheduler(WorkerToScheduler::Failed {
+            task: handle,
+            attempt,
+            duration_ns,
+            failure,
+        }));
+        self.abandon(now, handle, "timed out", out);
+        self.maker_gone(handle, out);
+    }
+
+    pub(super) fn on_seceded(&mut self, now: Time, task: TaskHandle, attempt: Attempt, out: &mut Actions) {
+        if !self.set_seceded(now, (task, attempt), true) {
+            self.stats.stale += 1;
+        } else if self.is_running(task, attempt) {
+            out.push(Action::ToScheduler(WorkerToScheduler::Seceded { task, attempt }));
+        }
+    }
+
+    /// The slot is taken at once, even if that makes one too many: nothing new starts until that has passed.
+    pub(super) fn on_rejoined(&mut self, now: Time, task: TaskHandle, attempt: Attempt) {
+        if !self.set_seceded(now, (task, attempt), false) {
+            self.stats.stale += 1;
+        }
+    }
+
+    fn set_seceded(&mut self, now: Time, (task, attempt): (TaskHandle, Attempt), seceded: bool) -> bool {
+        // A run that waits is no tiny one, whatever was measured before.
+        let change = |running: Running| Running { seceded, charge_ns: AHEAD_NS, ..running };
+        if let Some(running) = self.abandoned.get_mut(&(task, attempt)) {
+            self.slots.leave(*running);
+            *running = change(*running);
+            self.slots.enter(*running);
+            return true;
+        }
+        let found = self.tasks.get(&task).filter(|t| t.attempt == attempt).and_then(|t| t.running());
+        let Some(running) = found.filter(|running| running.seceded != seceded) else { return false };
+        self.transition(now, task, State::Running(change(running)));
+        true
+    }
+}

@@ -1,0 +1,220 @@
+//! What the scheduler says.
+use super::fetch::Place;
+use super::task::{State, Task};
+use super::{Action, Actions, Exit, Giver, Machine};
+use longshore_proto::client::Chunk;
+use longshore_proto::{
+    Assign, Attempt, FailureKind, Input, InputSource, Payload, PeerId, SchedulerToWorker, TaskFailure,
+    TaskHandle, Time, WorkerToScheduler,
+};
+
+/// An input that is not here yet: its place, and where it is said to be.
+type Absent = (usize, TaskHandle, u64, Vec<PeerId>);
+
+impl Machine {
+    pub(super) fn on_scheduler(&mut self, now: Time, message: SchedulerToWorker, out: &mut Actions) {
+        self.heard_at = now;
+        match message {
+            SchedulerToWorker::Assign(assign) => self.on_assign(now, assign, out),
+            SchedulerToWorker::Release { tasks } => self.on_release(&tasks),
+            SchedulerToWorker::Function { index, spec } => {
+                if !self.functions.introduce(index, spec) {
+                    self.stats.violations += 1;
+                }
+            }
+            SchedulerToWorker::Peer { peer, address } => {
+                self.fetches.peers.entry(peer).or_default().address = address;
+            }
+            SchedulerToWorker::Retract { task, attempt } => self.on_retract(now, task, attempt, out),
+            SchedulerToWorker::Cancel { task, attempt } => self.on_cancel(now, task, attempt, out),
+            SchedulerToWorker::Holders { task, holders } => self.on_holders(task, &holders, out),
+            SchedulerToWorker::Upload { task } => out.push(match self.values.get(task) {
+                Some(value) => Action::Upload { task, value: value.clone() },
+                None => Action::ToScheduler(WorkerToScheduler::NoData { task }),
+            }),
+            SchedulerToWorker::Store(chunk) => self.on_store(now, chunk, out),
+            SchedulerToWorker::Heartbeat => {}
+            SchedulerToWorker::Shutdown { reason } => self.exit(now, Exit::Shutdown { reason }, out),
+        }
+    }
+
+    fn on_assign(&mut self, now: Time, mut assign: Assign, out: &mut Actions) {
+        let handle = assign.task;
+        if let Some(old) = self.tasks.get(&handle) {
+            if old.attempt >= assign.attempt {
+                self.stats.stale += 1;
+                return;
+            }
+            self.abandon(now, handle, "superseded", out);
+        }
+        if self.functions.spec(assign.function).is_none() {
+            return self.refuse_unknown(&assign, out);
+        }
+        let inputs = std::mem::take(&mut assign.inputs);
+        let mut task = Task::new(assign);
+        let absent = self.resolve_inputs(inputs, &mut task.inputs);
+        let order = task.order;
+        self.tasks.insert(handle, task);
+        if absent.is_empty() {
+            return self.transition(now, handle, State::Ready);
+        }
+        let awaited = absent.iter().map(|(at, input, ..)| (*at, *input)).collect();
+        self.transition(now, handle, State::Waiting { missing: absent.len(), awaited });
+        for (at, input, nbytes, holders) in absent {
+            let is_new = self.fetches.wait_for(input, (handle, at), order);
+            self.fetches.add_holders(input, nbytes, &holders, self.settings.me);
+            if is_new || !holders.is_empty() {
+                self.route(input, out);
+            }
+        }
+    }
+
+    /// Fills `places` with the inputs that are here, and returns those that are not.
+    fn resolve_inputs(&self, inputs: Vec<Input>, places: &mut Vec<Payload>) -> Vec<Absent> {
+        let mut absent = Vec::new();
+        places.reserve_exact(inputs.len());
+        for (at, input) in inputs.into_iter().enumerate() {
+            let here = match input.source {
+                InputSource::Inline(value) => Ok(value),
+                InputSource::Held => self.values.get(input.task).cloned().ok_or((0, Vec::new())),
+                InputSource::Peers { nbytes, holders } => {
+                    self.values.get(input.task).cloned().ok_or((nbytes, holders))
+                }
+            };
+            places.push(here.unwrap_or_else(|(nbytes, holders)| {
+                absent.push((at, input.task, nbytes, holders));
+                Payload::empty()
+            }));
+        }
+        absent
+    }
+
+    fn refuse_unknown(&mut self, assign: &Assign, out: &mut Actions) {
+        let words = "the scheduler assigned a function that it never introduced to this worker";
+        let mut failure = TaskFailure::new(FailureKind::UnknownFunction, assign.id, "unknown", words);
+        failure.worker = Some(self.settings.name.clone());
+        self.stats.failed += 1;
+        self.stats.violations += 1;
+        out.push(Action::ToScheduler(WorkerToScheduler::Failed {
+            task: assign.task,
+            attempt: assign.attempt,
+            duration_ns: 0,
+            failure: Box::new(failure),
+        }));
+        self.maker_gone(assign.task, out);
+    }
+
+    fn on_retract(&mut self, now: Time, task: TaskHandle, attempt: Attempt, out: &mut Actions) {
+        let found = self.tasks.get(&task).filter(|t| t.attempt == attempt);
+        let given_back = found.is_some_and(|t| t.running().is_none());
+        if given_back {
+            self.remove_task(now, task, "given back");
+            self.maker_gone(task, out);
+        }
+        out.push(Action::ToScheduler(WorkerToScheduler::Retracted { task, attempt, given_back }));
+    }
+
+    fn on_cancel(&mut self, now: Time, task: TaskHandle, attempt: Attempt, out: &mut Actions) {
+        if self.tasks.get(&task).is_some_and(|t| t.attempt == attempt) {
+            self.abandon(now, task, "cancelled", out);
+            self.maker_gone(task, out);
+        } else {
+            self.stats.stale += 1;
+        }
+    }
+
+    /// Takes a task out of the table; if it runs, its run goes on without it.
+    pub(super) fn abandon(&mut self, now: Time, handle: TaskHandle, why: &'static str, out: &mut Actions) {
+        let Some(task) = self.remove_task(now, handle, why) else { return };
+        if let Some(mut running) = task.running() {
+            running.deadline = None;
+            self.slots.enter(running);
+            self.abandoned.insert((handle, task.attempt), running);
+            out.push(Action::CancelRun { task: handle, attempt: task.attempt });
+        }
+    }
+
+    fn on_release(&mut self, tasks: &[TaskHandle]) {
+        for task in tasks {
+            let was_here = self.values.remove(*task);
+            let was_coming = self.gifts.remove(&(Giver::Scheduler, *task)).is_some();
+            if let Some(want) = self.fetches.wants.get_mut(task) {
+                want.released = true;
+            } else if !was_here && !was_coming {
+                self.stats.stale += 1;
+            }
+        }
+    }
+
+    fn on_holders(&mut self, task: TaskHandle, holders: &[PeerId], out: &mut Actions) {
+        if !self.fetches.wants.contains_key(&task) {
+            self.stats.stale += 1;
+            return;
+        }
+        self.fetches.add_holders(task, 0, holders, self.settings.me);
+        if !holders.is_empty() {
+            self.route(task, out);
+        }
+    }
+
+    fn on_store(&mut self, now: Time, chunk: Chunk, out: &mut Actions) {
+        let (task, key) = (chunk.task, (Giver::Scheduler, chunk.task));
+        match self.add_piece(key, chunk) {
+            Ok(Some(value)) => self.keep_copy(now, task, value, out),
+            Ok(None) => {}
+            // The rest of a value that was released meanwhile looks like this too.
+            Err(_) => self.stats.stale += 1,
+        }
+    }
+
+    /// A value came from outside: keeps it, says so, and gives it to whoever waits for it.
+    pub(super) fn keep_copy(&mut self, now: Time, task: TaskHandle, value: Payload, out: &mut Actions) {
+        let released = self.fetches.wants.get(&task).is_some_and(|want| want.released);
+        if !released {
+            let nbytes = self.values.insert(task, value.clone());
+            announce(task, nbytes, out);
+        }
+        self.give_to_waiters(now, task, &value);
+    }
+
+    /// A value is here: those that waited for it have one input more.
+    pub(super) fn give_to_waiters(&mut self, now: Time, input: TaskHandle, value: &Payload) {
+        let Some(want) = self.fetches.take(input) else { return };
+        for (task, at) in want.waiters {
+            if self.tasks.get_mut(&task).is_some_and(|t| t.fill(at, value.clone())) {
+                self.transition(now, task, State::Ready);
+            }
+        }
+    }
+
+    /// Finds somebody to ask for an input that stands nowhere, or tells the scheduler that there is nobody.
+    pub(super) fn route(&mut self, input: TaskHandle, out: &mut Actions) {
+        if self.fetches.route(input) {
+            return;
+        }
+        let Some(want) = self.fetches.wants.get_mut(&input) else { return };
+        if self.tasks.contains_key(&input) {
+            want.place = Place::Made;
+            return;
+        }
+        want.place = Place::Missing;
+        let tried = want.tried.to_vec();
+        out.push(Action::ToScheduler(WorkerToScheduler::Missing { task: input, tried }));
+    }
+
+    /// A task that was to make a value here went away without it.
+    pub(super) fn maker_gone(&mut self, task: TaskHandle, out: &mut Actions) {
+        if self.fetches.wants.get(&task).is_some_and(|want| want.place == Place::Made) {
+            self.route(task, out);
+        }
+    }
+}
+
+/// Tells the scheduler of a copy, in the message before this one if that was about copies too.
+fn announce(task: TaskHandle, nbytes: u64, out: &mut Actions) {
+    if let Some(Action::ToScheduler(WorkerToScheduler::Replicas { tasks })) = out.last_mut() {
+        tasks.push((task, nbytes));
+    } else {
+        out.push(Action::ToScheduler(WorkerToScheduler::Replicas { tasks: vec![(task, nbytes)] }));
+    }
+}
