@@ -16,6 +16,8 @@ mod source;
 mod test;
 mod tidy;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
 /// Developer commands of Longshore.
@@ -40,8 +42,18 @@ enum Command {
     Cluster(cluster::Args),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Command::parse() {
+fn main() -> ExitCode {
+    match run(Command::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Ci(args) => ci::run(&args),
         Command::Fix => fix::run_all(),
         Command::Tidy => tidy::run(),

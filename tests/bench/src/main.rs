@@ -14,6 +14,8 @@ mod process;
 mod report;
 mod subject;
 
+use std::process::ExitCode;
+
 use anyhow::{Context, bail};
 use clap::Parser;
 
@@ -56,7 +58,17 @@ struct Args {
     metrics: Vec<String>,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(role) = arguments.first().and_then(|first| first.strip_prefix(process::ROLE)) {
         return play(role, &arguments[1..]);

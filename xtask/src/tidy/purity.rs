@@ -124,6 +124,8 @@ mod tests {
         assert!(count(driver, "let t = std::time::Instant::now();") > 0);
         assert_eq!(count(driver, "// tidy: allow(thread): one thread a slot\nthread::Builder::new();"), 0);
         assert_eq!(count(driver, "use std::collections::{BTreeMap, HashMap};"), 1);
+        assert_eq!(count(driver, "#[cfg(test)]\nmod tests {\n    thread::spawn(f);\n}"), 0);
+        assert_eq!(count("crates/longshore/src/link/tests/a.rs", "thread::spawn(f);"), 0);
         assert_eq!(count("crates/longshore-rt/src/a.rs", "let t = std::time::Instant::now();"), 0);
     }
 
