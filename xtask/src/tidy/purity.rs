@@ -74,6 +74,12 @@ pub(crate) fn check(file: &SourceFile, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Where the tests of a file begin: they run on threads as they like.
+fn first_test_line(code: &str) -> usize {
+    let tests = code.find("#[cfg(test)]\nmod tests {");
+    tests.map_or(usize::MAX, |at| line_of(code, at))
+}
+
 fn report(
     file: &SourceFile,
     word: &str,
