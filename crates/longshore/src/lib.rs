@@ -1,5 +1,26 @@
 //! A programming model for parallel and distributed work: submit calls, await futures.
+// The macros name this crate as a user would, in its own tests too.
+#[allow(unused_extern_crates)]
+extern crate self as longshore;
+
 mod address;
+pub mod call;
+pub mod error;
+pub(crate) mod function;
+pub mod future;
 mod link;
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+pub mod scheduler;
+pub(crate) mod value;
+
 pub use address::{Address, ParseAddressError};
+pub use call::{Arg, Call, Input, Local, Rerun, TaskFn, local};
+pub use error::{TaskError, TaskErrorKind};
+pub use function::Reschedule;
+pub use future::TaskFuture;
 pub use link::{ConnectError, LinkError, ListenError};
+pub use longshore_macros::{lambda, register, task};
+pub use scheduler::{Scheduler, SchedulerBuilder, SchedulerError};
+pub use value::Value;

@@ -265,6 +265,18 @@ impl Machine {
         self.story.lines(None)
     }
 
+    /// All workers, oldest first.
+    #[must_use]
+    pub fn workers(&self) -> Vec<PeerId> {
+        self.workers.peers().to_vec()
+    }
+
+    /// All clients, oldest first.
+    #[must_use]
+    pub fn clients(&self) -> Vec<PeerId> {
+        self.clients.peers().to_vec()
+    }
+
     /// Number of tasks known.
     #[must_use]
     pub fn tasks_len(&self) -> usize {

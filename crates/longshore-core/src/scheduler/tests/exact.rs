@@ -66,7 +66,9 @@ fn a_worker_without_the_input_is_told_who_has_it() {
     w.finish(a, 0, STORED);
     let b = w.worker(1);
     // The holder is full, so the other worker gets one of these.
-    (0..4).for_each(|_| drop(w.submit(c, &[x], true)));
+    for _ in 0..4 {
+        w.submit(c, &[x], true);
+    }
     let source = &w.workers[&b].assigned[0].inputs[0].source;
     assert!(matches!(source, InputSource::Peers { holders, .. } if holders == &[a]), "{source:?}");
     let introduced = |action: &Action| matches!(action, Action::ToWorker { peer, message: SchedulerToWorker::Peer { peer: other, .. } } if *peer == b && *other == a);
@@ -187,7 +189,9 @@ fn a_task_that_kills_three_workers_fails_and_an_innocent_does_not() {
 fn a_worker_that_leaves_is_no_suspicion() {
     let mut w = World::new();
     let (c, a) = (w.client(), w.worker(1));
-    (0..2).for_each(|_| drop(w.submit(c, &[], true)));
+    for _ in 0..2 {
+        w.submit(c, &[], true);
+    }
     w.says(a, WorkerToScheduler::Goodbye);
     let b = w.worker(1);
     assert_eq!(w.assigned(b).len(), 2, "not alone");
@@ -218,7 +222,9 @@ fn an_input_that_cannot_be_had_sends_the_task_back() {
     let x = w.submit(c, &[], true);
     w.finish(a, 0, STORED);
     let b = w.worker(1);
-    (0..4).for_each(|_| drop(w.submit(c, &[x], true)));
+    for _ in 0..4 {
+        w.submit(c, &[x], true);
+    }
     let task = w.workers[&b].assigned[0].inputs[0].task;
     w.says(b, WorkerToScheduler::Missing { task, tried: vec![a] });
     assert_eq!(w.end(c, x), End::Pending, "its only holder is out of reach, so it is made again");

@@ -145,7 +145,9 @@ fn client_op(w: &mut World, op: &Op) -> Option<()> {
                 w.submit(client, &[id], true);
             }
         }
-        Op::ClientJoin => drop(w.client()),
+        Op::ClientJoin => {
+            w.client();
+        }
         Op::ClientGone { client } => {
             let client = pick(&clients(w), *client)?;
             w.clients.remove(&client);
@@ -212,7 +214,9 @@ fn worker_op(w: &mut World, op: &Op) -> Option<()> {
                 );
             }
         }
-        Op::Join { threads } => drop(w.worker(*threads)),
+        Op::Join { threads } => {
+            w.worker(*threads);
+        }
         Op::Leave { worker } => {
             let worker = pick(&workers(w), *worker)?;
             w.workers.remove(&worker);

@@ -186,7 +186,7 @@ impl World {
                 w.assigned.retain(|a| (a.task, a.attempt) != (*task, *attempt));
             }
             SchedulerToWorker::Retract { task, attempt } => w.retractions.push((*task, *attempt)),
-            SchedulerToWorker::Release { tasks } => tasks.iter().for_each(|t| drop(w.values.remove(t))),
+            SchedulerToWorker::Release { tasks } => w.values.retain(|v| !tasks.contains(v)),
             _ => {}
         }
     }
@@ -199,7 +199,10 @@ impl World {
             SchedulerToClient::Pending { id } => (*id, End::Pending),
             SchedulerToClient::Notice { text } => return c.notices.push(text.clone()),
             SchedulerToClient::Push { task, worker, .. } => return c.pushes.push((*task, *worker)),
-            SchedulerToClient::Dropped { id } => return drop(c.sources.remove(id)),
+            SchedulerToClient::Dropped { id } => {
+                c.sources.remove(id);
+                return;
+            }
             _ => return,
         };
         if let Some(known) = c.ends.get_mut(&id) {

@@ -1,0 +1,244 @@
+//! The scheduler's turn: messages in, one look at the queue, messages out.
+use super::inbox::Inbox;
+use crate::link::{Accepted, Acceptor, BACKLOG_BYTES_MAX, LinkEvent, LinkSet, same_secret};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use longshore_core::scheduler::{Action, Actions, CloseReason, Event, Machine};
+use longshore_proto::frame::EncodeError;
+use longshore_proto::handshake::Role;
+use longshore_proto::{
+    ClientToScheduler, FailureKind, PeerId, Reject, SchedulerToClient, SchedulerToWorker, TaskFailure, Time,
+    Welcome, WorkerToScheduler,
+};
+use longshore_rt::{BoxSleep, DynRuntime, Instant, Runtime, Sleep};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// The scheduler's one future.
+pub(super) struct Driver {
+    rt: DynRuntime,
+    machine: Machine,
+    token: String,
+    inbox: Arc<Inbox>,
+    acceptors: Vec<Acceptor>,
+    validate: bool,
+    workers: LinkSet<WorkerToScheduler, SchedulerToWorker>,
+    clients: LinkSet<ClientToScheduler, SchedulerToClient>,
+    /// Callers that the machine has been told of and not answered for.
+    callers: HashMap<PeerId, Accepted, FixedState>,
+    next_peer: u32,
+    actions: Actions,
+    lost: Vec<Event>,
+    sleep: BoxSleep,
+    armed: Option<Time>,
+    closing: bool,
+}
+
+impl Driver {
+    pub(super) fn new(
+        rt: DynRuntime,
+        machine: Machine,
+        token: String,
+        inbox: Arc<Inbox>,
+        acceptors: Vec<Acceptor>,
+        validate: bool,
+    ) -> Self {
+        Driver {
+            machine,
+            token,
+            inbox,
+            acceptors,
+            validate,
+            workers: LinkSet::new(&rt, BACKLOG_BYTES_MAX),
+            clients: LinkSet::new(&rt, BACKLOG_BYTES_MAX),
+            callers: HashMap::default(),
+            next_peer: 0,
+            actions: Vec::new(),
+            lost: Vec::new(),
+            sleep: rt.sleep_until(Instant(u64::MAX)),
+            armed: None,
+            closing: false,
+            rt,
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Time(self.rt.now().0);
+        self.take_inbox(now, cx);
+        self.receive(now, cx);
+        self.machine.schedule(now, &mut self.actions);
+        if self.validate {
+            self.machine.validate();
+        }
+        self.carry_out();
+        self.flush(cx);
+        if self.closing && self.workers.closing_len() + self.clients.closing_len() == 0 {
+            return Poll::Ready(());
+        }
+        self.arm(cx);
+        Poll::Pending
+    }
+
+    fn take_inbox(&mut self, now: Time, cx: &Context<'_>) {
+        let content = self.inbox.take(cx);
+        for accepted in content.accepted {
+            self.introduce(now, accepted);
+        }
+        if let Some(reason) = content.close
+            && !self.closing
+        {
+            self.close(reason);
+        }
+    }
+
+    /// Has the machine decide about a caller.
+    fn introduce(&mut self, now: Time, accepted: Accepted) {
+        if self.closing {
+            return accepted.reject(Reject::Closing);
+        }
+        if !same_secret(&accepted.hello().token, &self.token) {
+            return accepted.reject(Reject::Token);
+        }
+        self.next_peer += 1;
+        let peer = PeerId(self.next_peer);
+        let event = match &accepted.hello().role {
+            Role::Worker(hello) => Event::WorkerJoined { peer, hello: hello.clone() },
+            Role::Client(_) => Event::ClientJoined { peer },
+            Role::Peer(_) => return accepted.reject(Reject::Role { listener: "scheduler".into() }),
+        };
+        tracing::debug!(peer = peer.0, caller = %accepted.hello().role, from = accepted.peer(), "joining");
+        self.callers.insert(peer, accepted);
+        self.machine.handle(now, event, &mut self.actions);
+        self.carry_out();
+    }
+
+    fn receive(&mut self, now: Time, cx: &mut Context<'_>) {
+        let Driver { machine, actions, workers, clients, lost, .. } = self;
+        for event in lost.drain(..) {
+            machine.handle(now, event, actions);
+        }
+        workers.poll(cx, &mut |peer, event| {
+            let event = match event {
+                LinkEvent::Message(message) => Event::FromWorker { peer, message },
+                LinkEvent::Lost(e) => lost_peer(peer, &e),
+            };
+            machine.handle(now, event, actions);
+        });
+        clients.poll(cx, &mut |peer, event| {
+            let event = match event {
+                LinkEvent::Message(message) => Event::FromClient { peer, message },
+                LinkEvent::Lost(e) => lost_peer(peer, &e),
+            };
+            machine.handle(now, event, actions);
+        });
+    }
+
+    fn carry_out(&mut self) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::ToWorker { peer, message } => self.to_worker(peer, message),
+                Action::ToClient { peer, message } => self.to_client(peer, message),
+                Action::Welcome { peer, welcome } => self.welcome(peer, welcome),
+                Action::Close { peer, reason } => self.close_peer(peer, &reason),
+            }
+        }
+        self.actions = actions;
+    }
+
+    fn to_worker(&mut self, peer: PeerId, message: SchedulerToWorker) {
+        if let Err(error) = self.workers.send(peer, message) {
+            // Only values of this process can refuse to be encoded, and their worker is then given up with them.
+            tracing::error!(peer = peer.0, %error, "a message to a worker could not be sent");
+            self.workers.close(peer);
+            self.lost.push(Event::PeerLost { peer, reason: error.to_string() });
+        }
+    }
+
+    fn to_client(&mut self, peer: PeerId, message: SchedulerToClient) {
+        let id = match &message {
+            SchedulerToClient::Done { id, .. } => Some(*id),
+            _ => None,
+        };
+        let Err(error) = self.clients.send(peer, message) else { return };
+        tracing::warn!(peer = peer.0, %error, "a message to a client could not be sent");
+        let Some(id) = id else { return };
+        let failure = Box::new(unsent(id, &error));
+        // A failure of bounded length always fits.
+        let _ = self.clients.send(peer, SchedulerToClient::Failed { id, failure });
+    }
+
+    fn welcome(&mut self, peer: PeerId, welcome: Welcome) {
+        let Some(caller) = self.callers.remove(&peer) else { return };
+        match caller.hello().role {
+            Role::Worker(_) => self.workers.insert(peer, caller.welcome(welcome)),
+            _ => self.clients.insert(peer, caller.welcome(welcome)),
+        }
+    }
+
+    fn close_peer(&mut self, peer: PeerId, reason: &CloseReason) {
+        tracing::debug!(peer = peer.0, %reason, "closing a link");
+        if let Some(caller) = self.callers.remove(&peer) {
+            let name = match &caller.hello().role {
+                Role::Worker(hello) => hello.name.clone(),
+                _ => String::new(),
+            };
+            return caller.reject(Reject::NameTaken { name });
+        }
+        self.workers.close(peer);
+        self.clients.close(peer);
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>) {
+        let Driver { workers, clients, lost, .. } = self;
+        workers.flush(cx, &mut |peer, e| lost.push(lost_peer(peer, &e)));
+        clients.flush(cx, &mut |peer, e| lost.push(lost_peer(peer, &e)));
+        if !lost.is_empty() {
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Has the task woken at the machine's deadline.
+    fn arm(&mut self, cx: &mut Context<'_>) {
+        let deadline = self.machine.deadline();
+        if deadline != self.armed {
+            self.armed = deadline;
+            self.sleep.reset(Instant(deadline.map_or(u64::MAX, |at| at.0)));
+        }
+        if self.armed.is_some() && Pin::new(&mut self.sleep).poll(cx).is_ready() {
+            self.armed = None;
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    fn close(&mut self, reason: &str) {
+        self.closing = true;
+        self.acceptors.clear();
+        self.callers.drain().for_each(|(_, caller)| caller.reject(Reject::Closing));
+        for peer in self.machine.workers() {
+            let _ = self.workers.send(peer, SchedulerToWorker::Shutdown { reason: reason.to_owned() });
+        }
+        for peer in self.machine.clients() {
+            let _ = self.clients.send(peer, SchedulerToClient::Goodbye { reason: reason.to_owned() });
+        }
+        self.workers.close_all();
+        self.clients.close_all();
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.turn(cx)
+    }
+}
+
+fn lost_peer(peer: PeerId, error: &crate::link::LinkError) -> Event {
+    Event::PeerLost { peer, reason: error.to_string() }
+}
+
+fn unsent(id: longshore_proto::TaskId, error: &EncodeError) -> TaskFailure {
+    TaskFailure::new(FailureKind::UnencodableResult, id, "", format!("the result could not be sent: {error}"))
+}
