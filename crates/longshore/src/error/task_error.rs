@@ -1,0 +1,239 @@
+//! Why a task gave no value.
+use crate::value::StoredValue;
+use longshore_proto::{FailureKind, TaskFailure, TaskId};
+use serde::de::DeserializeOwned;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// The end of a task that gave no value: what failed, where, and after how many attempts.
+///
+/// Cheap to clone, so that every clone of a future can report the same failure.
+#[derive(Clone)]
+pub struct TaskError(Arc<Failure>);
+
+struct Failure {
+    key: Option<String>,
+    record: TaskFailure,
+    /// The error value, decoded at most once.
+    value: Option<(u64, StoredValue)>,
+    source: Option<Source>,
+}
+
+/// What kind of end a task met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TaskErrorKind {
+    /// The function returned an error.
+    Failed,
+    /// The function panicked.
+    Panicked,
+    /// Every worker that ran it died while doing so.
+    Killed,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// Its value is gone and cannot be made again.
+    Lost,
+    /// It ran longer than its timeout.
+    TimedOut,
+    /// No worker that may run it came in time.
+    NoWorker,
+    /// It may or may not have run, and it must not run twice.
+    OutcomeUnknown,
+    /// No worker's binary contains the function.
+    UnknownFunction,
+    /// Workers have a function of that name with other types.
+    SignatureMismatch,
+    /// An argument or the result could not be decoded.
+    Undecodable,
+    /// An argument or the result could not be encoded.
+    Unencodable,
+    /// The key is in use for another call.
+    KeyConflict,
+    /// The request itself was wrong.
+    Refused,
+}
+
+impl TaskError {
+    pub(crate) fn new(record: TaskFailure) -> Self {
+        Self::with_key(record, None)
+    }
+
+    pub(crate) fn with_key(record: TaskFailure, key: Option<String>) -> Self {
+        let value = record.value.as_ref();
+        let value = value.map(|v| (v.type_id, StoredValue::from_payload(v.payload.clone())));
+        let source = Source::chain(&record.chain);
+        TaskError(Arc::new(Failure { key, record, value, source }))
+    }
+
+    /// A failure that has no more to say than a sentence.
+    pub(crate) fn simple(kind: FailureKind, function: &str, message: impl Into<String>) -> Self {
+        Self::new(TaskFailure::new(kind, TaskId { origin: 0, seq: 0 }, function, message))
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn kind(&self) -> TaskErrorKind {
+        TaskErrorKind::of(self.0.record.kind)
+    }
+
+    /// Key of the task that failed, if it was given one.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.0.key.as_deref()
+    }
+
+    /// Name of the function that failed.
+    #[must_use]
+    pub fn function(&self) -> &str {
+        &self.0.record.function
+    }
+
+    /// Worker that ran the last attempt.
+    #[must_use]
+    pub fn worker(&self) -> Option<&str> {
+        self.0.record.worker.as_deref()
+    }
+
+    /// How often the task was tried.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.record.attempts
+    }
+
+    /// The error's or the panic's own words.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.record.message
+    }
+
+    /// The `E` that the function returned, if `E` can be serialized and the function returned one.
+    #[must_use]
+    pub fn downcast_ref<E: DeserializeOwned + Send + Sync + 'static>(&self) -> Option<&E> {
+        let (type_id, value) = self.0.value.as_ref()?;
+        if *type_id != crate::function::type_signature::<E>() {
+            return None;
+        }
+        value.typed_ref::<E>().ok()
+    }
+
+    pub(crate) fn record(&self) -> &TaskFailure {
+        &self.0.record
+    }
+}
+
+impl TaskErrorKind {
+    fn of(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::Failed => Self::Failed,
+            FailureKind::Panicked => Self::Panicked,
+            FailureKind::Killed => Self::Killed,
+            FailureKind::Cancelled => Self::Cancelled,
+            FailureKind::Lost => Self::Lost,
+            FailureKind::TimedOut => Self::TimedOut,
+            FailureKind::NoWorker => Self::NoWorker,
+            FailureKind::OutcomeUnknown => Self::OutcomeUnknown,
+            FailureKind::UnknownFunction => Self::UnknownFunction,
+            FailureKind::SignatureMismatch => Self::SignatureMismatch,
+            FailureKind::UndecodableArgument => Self::Undecodable,
+            FailureKind::UnencodableResult => Self::Unencodable,
+            FailureKind::KeyConflict => Self::KeyConflict,
+            _ => Self::Refused,
+        }
+    }
+
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Panicked => "panicked",
+            Self::Killed => "killed its worker",
+            Self::Cancelled => "was cancelled",
+            Self::Lost => "was lost",
+            Self::TimedOut => "timed out",
+            Self::NoWorker => "found no worker",
+            Self::OutcomeUnknown => "has an unknown outcome",
+            Self::UnknownFunction => "is unknown to the workers",
+            Self::SignatureMismatch => "has other types on the workers",
+            Self::Undecodable => "was given what it cannot decode",
+            Self::Unencodable => "cannot be encoded",
+            Self::KeyConflict => "has a key that is taken",
+            Self::Refused => "was refused",
+        }
+    }
+
+    fn advice(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Failed | Self::Panicked | Self::Cancelled | Self::Refused => return None,
+            Self::Killed => "look for the worker's memory limit and its last words, or submit it with .retries(n)",
+            Self::Lost => "submit it again, or keep its inputs so that it can be made again",
+            Self::TimedOut => "raise .timeout(…) or split the work",
+            Self::NoWorker => "start a worker that meets its restrictions, or relax them",
+            Self::OutcomeUnknown => "find out whether it took effect before running it again",
+            Self::UnknownFunction => "start workers from a binary that links the function",
+            Self::SignatureMismatch | Self::Undecodable => "build the client and the workers from the same source",
+            Self::Unencodable => "make the value serializable, or use `local`",
+            Self::KeyConflict => "choose another key, or submit the same call",
+        })
+    }
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let record = &self.0.record;
+        write!(f, "task {} {}", record.function, self.kind().verb())?;
+        if let Some(worker) = &record.worker {
+            write!(f, " on {worker}")?;
+        }
+        if record.attempts > 1 {
+            write!(f, " after {} attempts", record.attempts)?;
+        }
+        write!(f, ": {}", record.message)?;
+        if let Some(location) = &record.location {
+            write!(f, " ({location})")?;
+        }
+        if !record.path.is_empty() {
+            write!(f, "; needed by {}", record.path.join(", by "))?;
+        }
+        self.kind().advice().map_or(Ok(()), |advice| write!(f, "; {advice}"))
+    }
+}
+
+impl fmt::Debug for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskError").field("key", &self.0.key).field("record", &self.0.record).finish()
+    }
+}
+
+impl Error for TaskError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_ref().map(|s| s as _)
+    }
+}
+
+/// A link of the source chain, of which only the words crossed the wire.
+#[derive(Debug)]
+struct Source {
+    message: String,
+    next: Option<Box<Source>>,
+}
+
+impl Source {
+    fn chain(messages: &[String]) -> Option<Source> {
+        let link = |next: Option<Source>, message: &String| {
+            Some(Source { message: message.clone(), next: next.map(Box::new) })
+        };
+        messages.iter().rev().fold(None, link)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Source {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.next.as_deref().map(|s| s as _)
+    }
+}

@@ -1,0 +1,102 @@
+//! Waiting for many futures with one waker: what `gather`, `wait` and `as_completed` share.
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Futures that are waited for together, known by their places.
+#[derive(Default)]
+pub(crate) struct Group {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waker: Option<Waker>,
+    /// Futures not done yet.
+    open: usize,
+    /// How many may still be open when the waiter is woken.
+    enough: usize,
+    /// Whether a failed future is enough by itself.
+    fail_fast: bool,
+    failed: bool,
+    /// Places in the order in which their futures were done, if anybody wants to know.
+    order: Option<VecDeque<u32>>,
+}
+
+impl Group {
+    /// Done when all are, or at the first failure.
+    pub(crate) fn all_or_failed() -> Self {
+        Group { state: Mutex::new(State { fail_fast: true, ..State::default() }) }
+    }
+
+    /// Gives out each future as it is done.
+    pub(crate) fn in_order() -> Self {
+        let order = Some(VecDeque::new());
+        Group { state: Mutex::new(State { order, ..State::default() }) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more future is waited for. To be called before it is told of the group.
+    pub(crate) fn add(&self) {
+        self.lock().open += 1;
+    }
+
+    /// How many may be open when the waiter is woken.
+    pub(crate) fn set_enough(&self, open: usize) {
+        self.lock().enough = open;
+    }
+
+    /// The future at `place` is done. Who is to be woken, once no lock is held.
+    pub(crate) fn settled(&self, place: u32, failed: bool) -> Option<Waker> {
+        let mut state = self.lock();
+        state.open = state.open.saturating_sub(1);
+        state.failed |= failed;
+        if let Some(order) = &mut state.order {
+            order.push_back(place);
+            return state.waker.take();
+        }
+        if state.is_done() { state.waker.take() } else { None }
+    }
+
+    /// Futures not done yet.
+    pub(crate) fn open(&self) -> usize {
+        self.lock().open
+    }
+
+    /// Waits until enough are done.
+    pub(crate) fn poll_done(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.is_done() {
+            return Poll::Ready(());
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Waits for the next future that is done; `None` when all were given out.
+    pub(crate) fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<u32>> {
+        let mut state = self.lock();
+        if let Some(place) = state.order.as_mut().and_then(VecDeque::pop_front) {
+            return Poll::Ready(Some(place));
+        }
+        if state.open == 0 {
+            return Poll::Ready(None);
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Futures done and not given out yet.
+    pub(crate) fn ready_len(&self) -> usize {
+        self.lock().order.as_ref().map_or(0, VecDeque::len)
+    }
+}
+
+impl State {
+    fn is_done(&self) -> bool {
+        self.open <= self.enough || (self.fail_fast && self.failed)
+    }
+}

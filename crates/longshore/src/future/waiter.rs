@@ -1,0 +1,192 @@
+//! Who waits for a future, and how they are told.
+//!
+//! Waiters are taken out under the future's lock and told after it is released, so that a waker or a callback may touch
+//! any future again.
+use super::cell::{Cell, CellRef};
+use super::group::Group;
+use std::sync::Arc;
+use std::task::Waker;
+
+/// Something to run when a future is done.
+pub(crate) type Callback = Box<dyn FnOnce(CellRef) + Send>;
+
+/// One who waits.
+pub(crate) enum Waiter {
+    /// A task that wants the value. `key` tells borrowers apart; it is zero for whoever awaits a handle by value.
+    Task { key: u32, waker: Waker },
+    /// A group of futures, and the place of this one in it.
+    Group { group: Arc<Group>, place: u32, value: bool },
+    /// A callback, content with knowing that the task is done.
+    Call(Callback),
+}
+
+impl Waiter {
+    /// Whether it waits for the value to be here, or only for the task to be done.
+    pub(crate) fn needs_value(&self) -> bool {
+        match self {
+            Waiter::Task { .. } => true,
+            Waiter::Group { value, .. } => *value,
+            Waiter::Call(_) => false,
+        }
+    }
+}
+
+/// Those who wait for one future: nearly always nobody or one.
+#[derive(Default)]
+pub(crate) enum Waiters {
+    #[default]
+    None,
+    One(Waiter),
+    // Boxed, so that a future without a crowd is small.
+    #[allow(clippy::box_collection)]
+    Many(Box<Vec<Waiter>>),
+}
+
+impl Waiters {
+    pub(crate) fn push(&mut self, waiter: Waiter) {
+        *self = match std::mem::take(self) {
+            Waiters::None => Waiters::One(waiter),
+            Waiters::One(first) => Waiters::Many(Box::new(vec![first, waiter])),
+            Waiters::Many(mut many) => {
+                many.push(waiter);
+                Waiters::Many(many)
+            }
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Waiter] {
+        match self {
+            Waiters::None => &[],
+            Waiters::One(one) => std::slice::from_ref(one),
+            Waiters::Many(many) => many,
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [Waiter] {
+        match self {
+            Waiters::None => &mut [],
+            Waiters::One(one) => std::slice::from_mut(one),
+            Waiters::Many(many) => many,
+        }
+    }
+
+    /// Notes the waker of a borrower, in place of the one it left before.
+    pub(crate) fn register_borrower(&mut self, key: u32, waker: &Waker) {
+        for waiter in self.as_mut_slice() {
+            if let Waiter::Task { key: other, waker: kept } = waiter
+                && *other == key
+            {
+                return kept.clone_from(waker);
+            }
+        }
+        self.push(Waiter::Task { key, waker: waker.clone() });
+    }
+
+    /// Notes the waker of a handle that is awaited by value.
+    ///
+    /// A handle cannot say which waker it left before, so at most as many are kept as there are handles. The oldest one
+    /// makes room and is returned to be woken: if it was still of use, its task asks again.
+    pub(crate) fn register_handle(&mut self, waker: &Waker, handles: usize) -> Option<Waker> {
+        let mut of_handles = 0;
+        for waiter in self.as_slice() {
+            if let Waiter::Task { key: 0, waker: kept } = waiter {
+                if kept.will_wake(waker) {
+                    return None;
+                }
+                of_handles += 1;
+            }
+        }
+        let oldest = if of_handles >= handles.max(1) { self.remove(0) } else { None };
+        self.push(Waiter::Task { key: 0, waker: waker.clone() });
+        oldest
+    }
+
+    /// Removes the oldest task waiter of this key.
+    pub(crate) fn remove(&mut self, key: u32) -> Option<Waker> {
+        let is_it = |w: &Waiter| matches!(w, Waiter::Task { key: other, .. } if *other == key);
+        let removed = match self {
+            Waiters::One(one) if is_it(one) => match std::mem::take(self) {
+                Waiters::One(one) => one,
+                _ => return None,
+            },
+            Waiters::Many(many) => many.remove(many.iter().position(is_it)?),
+            _ => return None,
+        };
+        match removed {
+            Waiter::Task { waker, .. } => Some(waker),
+            _ => None,
+        }
+    }
+
+    /// Takes out those who need not wait for the value.
+    pub(crate) fn take_content(&mut self) -> Waiters {
+        if self.as_slice().iter().all(Waiter::needs_value) {
+            return Waiters::None;
+        }
+        let (mut content, mut rest) = (Waiters::None, Waiters::None);
+        for waiter in std::mem::take(self) {
+            if waiter.needs_value() { rest.push(waiter) } else { content.push(waiter) }
+        }
+        *self = rest;
+        content
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.as_slice().is_empty()
+    }
+}
+
+impl IntoIterator for Waiters {
+    type Item = Waiter;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<Waiter>, std::vec::IntoIter<Waiter>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let (one, many) = match self {
+            Waiters::None => (None, Vec::new()),
+            Waiters::One(one) => (Some(one), Vec::new()),
+            Waiters::Many(many) => (None, *many),
+        };
+        one.into_iter().chain(many)
+    }
+}
+
+/// What is to be woken and called once no lock is held.
+#[derive(Default)]
+#[must_use = "somebody is waiting to be told"]
+pub(crate) struct Wakes {
+    wakers: Vec<Waker>,
+    calls: Vec<(Callback, CellRef)>,
+}
+
+impl Wakes {
+    pub(crate) fn waker(&mut self, waker: Option<Waker>) {
+        self.wakers.extend(waker);
+    }
+
+    /// These waited for `cell`, which is done.
+    pub(crate) fn add(&mut self, waiters: Waiters, cell: &Arc<Cell>, failed: bool) {
+        for waiter in waiters {
+            match waiter {
+                Waiter::Task { waker, .. } => self.wakers.push(waker),
+                Waiter::Group { group, place, .. } => self.wakers.extend(group.settled(place, failed)),
+                // Without a handle nobody wants to know any more.
+                Waiter::Call(call) => self.calls.extend(CellRef::of_living(cell).map(|cell| (call, cell))),
+            }
+        }
+    }
+
+    /// Wakes and calls. The memory is used again.
+    pub(crate) fn fire(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+        for (call, cell) in self.calls.drain(..) {
+            // The thread belongs to everybody's results: a callback that panics must not take it down.
+            let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call(cell)));
+            if called.is_err() {
+                tracing::error!("a callback given to on_done panicked");
+            }
+        }
+        const KEEP_LEN: usize = 4096;
+        self.wakers.shrink_to(KEEP_LEN);
+        self.calls.shrink_to(KEEP_LEN);
+    }
+}

@@ -1,0 +1,88 @@
+//! Shortcuts for the types that big values are made of.
+//!
+//! Serde walks a `Vec<u8>` byte by byte. The bytes that come out are those of the vector, so they are copied at once; the
+//! same goes for floats. The result is what postcard would have written, to the byte.
+use super::decode::{DecodeError, Decoder};
+use bytes::Bytes;
+use std::any::Any;
+
+/// Writes `value` if it is one of the types known here.
+pub(super) fn encode<T: 'static>(value: &T, out: &mut Vec<u8>) -> bool {
+    let value: &dyn Any = value;
+    if let Some(v) = value.downcast_ref::<Vec<u8>>() {
+        begin(v.len(), v.len(), out);
+        out.extend_from_slice(v);
+    } else if let Some(v) = value.downcast_ref::<Bytes>() {
+        begin(v.len(), v.len(), out);
+        out.extend_from_slice(v);
+    } else if let Some(v) = value.downcast_ref::<Vec<f64>>() {
+        begin(v.len(), v.len() * 8, out);
+        v.iter().for_each(|x| out.extend_from_slice(&x.to_le_bytes()));
+    } else if let Some(v) = value.downcast_ref::<Vec<f32>>() {
+        begin(v.len(), v.len() * 4, out);
+        v.iter().for_each(|x| out.extend_from_slice(&x.to_le_bytes()));
+    } else {
+        return false;
+    }
+    true
+}
+
+/// Size in memory, if `value` is one of the types known here.
+pub(super) fn nbytes<T: 'static>(value: &T) -> Option<usize> {
+    let value: &dyn Any = value;
+    None.or_else(|| value.downcast_ref::<Vec<u8>>().map(Vec::len))
+        .or_else(|| value.downcast_ref::<Bytes>().map(Bytes::len))
+        .or_else(|| value.downcast_ref::<String>().map(String::len))
+        .or_else(|| value.downcast_ref::<Vec<f64>>().map(|v| v.len() * 8))
+        .or_else(|| value.downcast_ref::<Vec<f32>>().map(|v| v.len() * 4))
+}
+
+/// Reads a `T`, if it is one of the types known here.
+pub(super) fn decode<T: 'static>(decoder: &mut Decoder<'_>) -> Option<Result<T, DecodeError>> {
+    let mut slot: Option<T> = None;
+    let any: &mut dyn Any = &mut slot;
+    let outcome = if let Some(slot) = any.downcast_mut::<Option<Vec<u8>>>() {
+        fill(slot, decoder.run(1), <[u8]>::to_vec)
+    } else if let Some(slot) = any.downcast_mut::<Option<Bytes>>() {
+        let run = decoder.run(1);
+        fill(slot, run, |run| decoder.share(run))
+    } else if let Some(slot) = any.downcast_mut::<Option<Vec<f64>>>() {
+        fill(slot, decoder.run(8), |run| chunks(run).map(f64::from_le_bytes).collect())
+    } else if let Some(slot) = any.downcast_mut::<Option<Vec<f32>>>() {
+        fill(slot, decoder.run(4), |run| chunks(run).map(f32::from_le_bytes).collect())
+    } else {
+        return None;
+    };
+    Some(outcome.and_then(|()| slot.ok_or(DecodeError::Truncated)))
+}
+
+fn fill<'a, T>(
+    slot: &mut Option<T>,
+    run: Result<&'a [u8], DecodeError>,
+    make: impl FnOnce(&'a [u8]) -> T,
+) -> Result<(), DecodeError> {
+    *slot = Some(make(run?));
+    Ok(())
+}
+
+fn chunks<const N: usize>(run: &[u8]) -> impl Iterator<Item = [u8; N]> {
+    run.chunks_exact(N).map(|chunk| {
+        let mut array = [0; N];
+        array.copy_from_slice(chunk);
+        array
+    })
+}
+
+fn begin(len: usize, nbytes: usize, out: &mut Vec<u8>) {
+    out.reserve(nbytes + 10);
+    put_varint(len as u64, out);
+}
+
+/// Writes a length or an index the way postcard does.
+pub(crate) fn put_varint(mut n: u64, out: &mut Vec<u8>) {
+    while n >= 0x80 {
+        out.push((n & 0x7f) as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
+}

@@ -1,0 +1,418 @@
+//! Turning bytes back into values.
+//!
+//! Reads what postcard writes, and is our own for the sake of hostile bytes: nesting is bounded (a recursive type cannot
+//! exhaust the stack), a long run of elements without bytes is refused (a `Vec<()>` cannot spin for years), and no length is
+//! believed before its bytes are seen.
+use super::bulk;
+use bytes::Bytes;
+use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
+use std::fmt::Display;
+
+/// How deep values may nest: bounded by what a thread's stack takes in an unoptimised build.
+pub(crate) const DEPTH_MAX: u32 = 256;
+/// How many elements without a byte of their own a sequence may have.
+const EMPTY_ELEMENTS_MAX: usize = 1 << 20;
+
+/// Bytes that are no value of the type that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum DecodeError {
+    /// The bytes end within the value.
+    #[error("the bytes end too early")]
+    Truncated,
+    /// The value ends before the bytes do.
+    #[error("{0} bytes are left over")]
+    TrailingBytes(usize),
+    /// A number is longer than its type.
+    #[error("a number is out of range")]
+    NumberTooLarge,
+    /// A truth value or an option is neither of two.
+    #[error("a tag has the impossible value {0}")]
+    BadTag(u8),
+    /// Text that is not UTF-8, or a char that is not one char.
+    #[error("text is not valid UTF-8")]
+    BadText,
+    /// Nesting beyond [`DEPTH_MAX`].
+    #[error("values nest deeper than {DEPTH_MAX} levels")]
+    TooDeep,
+    /// Too many elements that take no bytes.
+    #[error("a sequence has more than {EMPTY_ELEMENTS_MAX} empty elements")]
+    TooLong,
+    /// The type asks what it is given, and the bytes do not say.
+    #[error("the type needs a self-describing format (such as serde's untagged enums and flattened fields do)")]
+    NotSelfDescribing,
+    /// The value is here, and of another type.
+    #[error("the value is a {found}, not a {wanted}")]
+    OtherType { wanted: &'static str, found: &'static str },
+    /// The type's own `Deserialize` refused.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl de::Error for DecodeError {
+    fn custom<T: Display>(reason: T) -> Self {
+        DecodeError::Refused(reason.to_string())
+    }
+}
+
+/// Reads a `T` that takes all of `bytes`.
+///
+/// # Errors
+/// When the bytes are no `T`, or more than a `T`.
+pub(crate) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8], shared: Option<&Bytes>) -> Result<T, DecodeError> {
+    let mut decoder = Decoder { rest: bytes, depth: 0, shared };
+    let value = decode_next(&mut decoder)?;
+    decoder.finish()?;
+    Ok(value)
+}
+
+/// Reads a `T` and leaves what follows it.
+///
+/// # Errors
+/// When the bytes do not begin with a `T`.
+pub(crate) fn decode_next<T: DeserializeOwned + 'static>(decoder: &mut Decoder<'_>) -> Result<T, DecodeError> {
+    match bulk::decode(decoder) {
+        Some(value) => value,
+        None => T::deserialize(decoder),
+    }
+}
+
+/// A place in bytes that are being read.
+#[derive(Debug)]
+pub(crate) struct Decoder<'de> {
+    rest: &'de [u8],
+    depth: u32,
+    /// The buffer that `rest` is part of, where values may keep a share of it.
+    shared: Option<&'de Bytes>,
+}
+
+impl<'de> Decoder<'de> {
+    pub(crate) fn new(rest: &'de [u8]) -> Self {
+        Decoder { rest, depth: 0, shared: None }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(crate) fn finish(&self) -> Result<(), DecodeError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes(self.rest.len())) }
+    }
+
+    pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
+        let (first, rest) = self.rest.split_first().ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(*first)
+    }
+
+    pub(crate) fn take(&mut self, n: usize) -> Result<&'de [u8], DecodeError> {
+        let (taken, rest) = self.rest.split_at_checked(n).ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    fn varint(&mut self, bits: u32) -> Result<u128, DecodeError> {
+        let (mut value, mut shift) = (0u128, 0);
+        loop {
+            let byte = self.byte()?;
+            let part = u128::from(byte & 0x7f);
+            if shift >= bits || (bits - shift < 7 && part >> (bits - shift) != 0) {
+                return Err(DecodeError::NumberTooLarge);
+            }
+            value |= part << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+            shift += 7;
+        }
+    }
+
+    /// The common case of [`Self::varint`] without wide arithmetic.
+    fn varint_64(&mut self, bits: u32) -> Result<u64, DecodeError> {
+        match self.rest.first() {
+            Some(byte) if byte & 0x80 == 0 => self.byte().map(u64::from),
+            _ => Ok(self.varint(bits)? as u64),
+        }
+    }
+
+    /// A length or an index.
+    pub(crate) fn len(&mut self) -> Result<usize, DecodeError> {
+        usize::try_from(self.varint_64(64)?).map_err(|_| DecodeError::NumberTooLarge)
+    }
+
+    /// The bytes of a sequence whose elements take `width` bytes each.
+    pub(super) fn run(&mut self, width: usize) -> Result<&'de [u8], DecodeError> {
+        let nbytes = self.len()?.checked_mul(width).ok_or(DecodeError::Truncated)?;
+        self.take(nbytes)
+    }
+
+    /// An owned share of bytes taken from here.
+    pub(super) fn share(&self, taken: &[u8]) -> Bytes {
+        self.shared.map_or_else(|| Bytes::copy_from_slice(taken), |buffer| buffer.slice_ref(taken))
+    }
+
+    fn text(&mut self) -> Result<&'de str, DecodeError> {
+        std::str::from_utf8(self.run(1)?).map_err(|_| DecodeError::BadText)
+    }
+
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+        if self.depth == DEPTH_MAX {
+            return Err(DecodeError::TooDeep);
+        }
+        self.depth += 1;
+        let value = read(self);
+        self.depth -= 1;
+        value
+    }
+
+    fn elements<V: Visitor<'de>>(&mut self, left: usize, visitor: V) -> Result<V::Value, DecodeError> {
+        self.nested(|decoder| visitor.visit_seq(Elements { decoder, left, empty: 0 }))
+    }
+}
+
+fn zigzag(n: u128) -> i128 {
+    ((n >> 1) as i128) ^ -((n & 1) as i128)
+}
+
+fn zigzag_64(n: u64) -> i64 {
+    ((n >> 1) as i64) ^ -((n & 1) as i64)
+}
+
+macro_rules! numbers {
+    ($($deserialize:ident $visit:ident = |$decoder:ident| $read:expr;)*) => {$(
+        fn $deserialize<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+            let $decoder = self;
+            visitor.$visit($read)
+        }
+    )*};
+}
+
+impl<'de> de::Deserializer<'de> for &mut Decoder<'de> {
+    type Error = DecodeError;
+
+    numbers! {
+        deserialize_i8 visit_i8 = |d| d.byte()? as i8;
+        deserialize_i16 visit_i16 = |d| zigzag_64(d.varint_64(16)?) as i16;
+        deserialize_i32 visit_i32 = |d| zigzag_64(d.varint_64(32)?) as i32;
+        deserialize_i64 visit_i64 = |d| zigzag_64(d.varint_64(64)?);
+        deserialize_i128 visit_i128 = |d| zigzag(d.varint(128)?);
+        deserialize_u8 visit_u8 = |d| d.byte()?;
+        deserialize_u16 visit_u16 = |d| d.varint_64(16)? as u16;
+        deserialize_u32 visit_u32 = |d| d.varint_64(32)? as u32;
+        deserialize_u64 visit_u64 = |d| d.varint_64(64)?;
+        deserialize_u128 visit_u128 = |d| d.varint(128)?;
+        deserialize_f32 visit_f32 = |d| f32::from_le_bytes(d.array()?);
+        deserialize_f64 visit_f64 = |d| f64::from_le_bytes(d.array()?);
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.byte()? {
+            0 => visitor.visit_bool(false),
+            1 => visitor.visit_bool(true),
+            tag => Err(DecodeError::BadTag(tag)),
+        }
+    }
+
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        let mut chars = self.text()?.chars();
+        match (chars.next(), chars.next()) {
+            (Some(c), None) => visitor.visit_char(c),
+            _ => Err(DecodeError::BadText),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        visitor.visit_borrowed_str(self.text()?)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        visitor.visit_borrowed_bytes(self.run(1)?)
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.byte()? {
+            0 => visitor.visit_none(),
+            1 => self.nested(|decoder| visitor.visit_some(decoder)),
+            tag => Err(DecodeError::BadTag(tag)),
+        }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
+        self.nested(|decoder| visitor.visit_newtype_struct(decoder))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        let left = self.len()?;
+        self.elements(left, visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, DecodeError> {
+        self.elements(len, visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.elements(len, visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.elements(fields.len(), visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        let left = self.len()?;
+        self.nested(|decoder| visitor.visit_map(Elements { decoder, left, empty: 0 }))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.nested(|decoder| visitor.visit_enum(decoder))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, DecodeError> {
+        Err(DecodeError::NotSelfDescribing)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, _: V) -> Result<V::Value, DecodeError> {
+        Err(DecodeError::NotSelfDescribing)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, DecodeError> {
+        Err(DecodeError::NotSelfDescribing)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+}
+
+/// The elements of a sequence or the entries of a map.
+struct Elements<'a, 'de> {
+    decoder: &'a mut Decoder<'de>,
+    left: usize,
+    /// How many elements took no bytes.
+    empty: usize,
+}
+
+impl<'de> Elements<'_, 'de> {
+    fn next<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
+        let before = self.decoder.rest.len();
+        let value = seed.deserialize(&mut *self.decoder)?;
+        if self.decoder.rest.len() == before {
+            self.empty += 1;
+            if self.empty > EMPTY_ELEMENTS_MAX {
+                return Err(DecodeError::TooLong);
+            }
+        }
+        Ok(value)
+    }
+
+    fn advance(&mut self) -> bool {
+        let more = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        more
+    }
+
+    /// What to reserve: no more than the bytes that are there could hold.
+    fn likely(&self) -> usize {
+        self.left.min(self.decoder.rest.len())
+    }
+}
+
+impl<'de> de::SeqAccess<'de> for Elements<'_, 'de> {
+    type Error = DecodeError;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, DecodeError> {
+        if self.advance() { self.next(seed).map(Some) } else { Ok(None) }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.likely())
+    }
+}
+
+impl<'de> de::MapAccess<'de> for Elements<'_, 'de> {
+    type Error = DecodeError;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, DecodeError> {
+        if self.advance() { self.next(seed).map(Some) } else { Ok(None) }
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
+        seed.deserialize(&mut *self.decoder)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.likely())
+    }
+}
+
+impl<'a, 'de> de::EnumAccess<'de> for &'a mut Decoder<'de> {
+    type Error = DecodeError;
+    type Variant = &'a mut Decoder<'de>;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), DecodeError> {
+        let index = self.varint_64(32)? as u32;
+        let index: de::value::U32Deserializer<DecodeError> = index.into_deserializer();
+        Ok((seed.deserialize(index)?, self))
+    }
+}
+
+impl<'de> de::VariantAccess<'de> for &mut Decoder<'de> {
+    type Error = DecodeError;
+
+    fn unit_variant(self) -> Result<(), DecodeError> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, DecodeError> {
+        seed.deserialize(self)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, DecodeError> {
+        self.elements(len, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.elements(fields.len(), visitor)
+    }
+}

@@ -1,0 +1,190 @@
+//! One value, in whichever form it is needed.
+use super::{DecodeError, EncodeError, Value, decode, encode_into, nbytes_hint};
+use bytes::Bytes;
+use longshore_proto::{LocalValue, Payload};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::any::{Any, type_name};
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// A result or an input: typed, encoded, or both, each made from the other at most once.
+///
+/// Cloning is cheap and shares both forms.
+#[derive(Clone)]
+pub struct StoredValue(Arc<Forms>);
+
+type AnyValue = dyn Any + Send + Sync;
+
+struct Forms {
+    typed: OnceLock<Arc<AnyValue>>,
+    encoded: OnceLock<Payload>,
+    /// How the typed form is encoded; `None` when the encoded form was there first.
+    methods: Option<&'static Methods>,
+    /// Held while one form is made from the other.
+    making: Mutex<()>,
+}
+
+/// What is left of a type when it has been forgotten.
+struct Methods {
+    type_name: fn() -> &'static str,
+    encode: fn(&AnyValue, &mut Vec<u8>) -> Result<(), EncodeError>,
+    nbytes: fn(&AnyValue) -> usize,
+}
+
+struct MethodsOf<T>(T);
+
+impl<T: Serialize + Send + Sync + 'static> MethodsOf<T> {
+    const METHODS: Methods = Methods {
+        type_name: type_name::<T>,
+        encode: |value, out| value.downcast_ref::<T>().map_or(Ok(()), |value| encode_into(value, out)),
+        nbytes: |value| value.downcast_ref::<T>().map_or(0, nbytes_hint),
+    };
+}
+
+impl StoredValue {
+    /// Keeps a value as it is.
+    pub fn from_typed<T: Value>(value: T) -> Self {
+        Self::from_shared(Arc::new(value))
+    }
+
+    /// Keeps a value that others hold too.
+    pub fn from_shared<T: Serialize + Send + Sync + 'static>(value: Arc<T>) -> Self {
+        let typed: Arc<AnyValue> = value;
+        Self::new(OnceLock::from(typed), OnceLock::new(), Some(&MethodsOf::<T>::METHODS))
+    }
+
+    /// Keeps the encoded form of a value whose type will be known when it is needed.
+    #[must_use]
+    pub fn from_encoded(bytes: Bytes) -> Self {
+        Self::from_payload(Payload::from(bytes))
+    }
+
+    /// Takes a value that travelled.
+    #[must_use]
+    pub(crate) fn from_payload(payload: Payload) -> Self {
+        if let Payload::Local(local) = &payload
+            && let Some(stored) = local.as_any().downcast_ref::<StoredValue>()
+        {
+            return stored.clone();
+        }
+        Self::new(OnceLock::new(), OnceLock::from(payload), None)
+    }
+
+    fn new(typed: OnceLock<Arc<AnyValue>>, encoded: OnceLock<Payload>, methods: Option<&'static Methods>) -> Self {
+        StoredValue(Arc::new(Forms { typed, encoded, methods, making: Mutex::new(()) }))
+    }
+
+    /// The value as a message carries it to another process: small ones lie in the payload itself.
+    pub(crate) fn payload(&self) -> Result<Payload, EncodeError> {
+        if let Some(encoded) = self.0.encoded.get() {
+            return Ok(encoded.clone());
+        }
+        let _making = self.0.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encoded) = self.0.encoded.get() {
+            return Ok(encoded.clone());
+        }
+        let mut out = Vec::new();
+        if let (Some(typed), Some(methods)) = (self.0.typed.get(), self.0.methods) {
+            (methods.encode)(&**typed, &mut out)?;
+        }
+        Ok(self.0.encoded.get_or_init(|| Payload::from(out)).clone())
+    }
+
+    /// The value as a message carries it within the process: as it is.
+    pub(crate) fn local_payload(&self) -> Payload {
+        match self.0.encoded.get() {
+            Some(small @ Payload::Small(..)) if self.0.typed.get().is_none() => small.clone(),
+            _ => Payload::Local(Arc::new(self.clone())),
+        }
+    }
+
+    /// The encoded form.
+    ///
+    /// # Errors
+    /// When the type's own `Serialize` refuses.
+    pub(crate) fn encoded(&self) -> Result<Bytes, EncodeError> {
+        let refused = |reason| EncodeError::Refused { type_name: self.type_name().unwrap_or("value"), reason };
+        self.payload()?.to_bytes().map_err(refused)
+    }
+
+    /// The value as a `T`, without a copy if it is one already.
+    ///
+    /// # Errors
+    /// When the value is not a `T`.
+    pub(crate) fn typed<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<Arc<T>, DecodeError> {
+        let typed = self.make_typed::<T>()?.clone();
+        typed.downcast::<T>().map_err(|_| self.other_type::<T>())
+    }
+
+    /// The value as a `T` that lives as long as this handle.
+    ///
+    /// # Errors
+    /// When the value is not a `T`.
+    pub(crate) fn typed_ref<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<&T, DecodeError> {
+        self.make_typed::<T>()?.downcast_ref::<T>().ok_or_else(|| self.other_type::<T>())
+    }
+
+    fn make_typed<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<&Arc<AnyValue>, DecodeError> {
+        if let Some(typed) = self.0.typed.get() {
+            return Ok(typed);
+        }
+        let _making = self.0.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(typed) = self.0.typed.get() {
+            return Ok(typed);
+        }
+        let value: T = match self.0.encoded.get() {
+            Some(Payload::Bytes(bytes)) => decode(bytes, Some(bytes))?,
+            Some(Payload::Local(local)) => decode(&local.encode().map_err(DecodeError::Refused)?, None)?,
+            Some(small) => decode(small.as_bytes().unwrap_or_default(), None)?,
+            None => return Err(DecodeError::Truncated),
+        };
+        Ok(self.0.typed.get_or_init(|| Arc::new(value)))
+    }
+
+    fn other_type<T>(&self) -> DecodeError {
+        DecodeError::OtherType { wanted: type_name::<T>(), found: self.type_name().unwrap_or("value of another type") }
+    }
+
+    fn type_name(&self) -> Option<&'static str> {
+        self.0.methods.map(|methods| (methods.type_name)())
+    }
+
+    /// About how many bytes the value takes: exact once it is encoded, an estimate from a sample before.
+    pub(crate) fn nbytes_hint(&self) -> usize {
+        if let Some(encoded) = self.0.encoded.get() {
+            return encoded.nbytes();
+        }
+        match (self.0.typed.get(), self.0.methods) {
+            (Some(typed), Some(methods)) => (methods.nbytes)(&**typed),
+            _ => 0,
+        }
+    }
+
+    /// Whether the typed form is here.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.0.typed.get().is_some()
+    }
+}
+
+impl LocalValue for StoredValue {
+    fn encode(&self) -> Result<Bytes, String> {
+        self.encoded().map_err(|e| e.to_string())
+    }
+
+    fn nbytes(&self) -> usize {
+        self.nbytes_hint()
+    }
+
+    fn as_any(&self) -> &(dyn Any + Send + Sync) {
+        self
+    }
+}
+
+impl fmt::Debug for StoredValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("StoredValue");
+        debug.field("type", &self.type_name()).field("encoded", &self.0.encoded.get());
+        debug.finish_non_exhaustive()
+    }
+}
