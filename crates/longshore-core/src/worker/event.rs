@@ -20,6 +20,8 @@ pub struct Settings {
     pub nthreads: u32,
     /// Largest value accepted from others, in bytes.
     pub value_bytes_max: u64,
+    /// Applied once to every value that comes in. A driver makes it one that all tasks here can share once it is decoded.
+    pub adopt: fn(Payload) -> Payload,
     /// Time between two signs of life to the scheduler.
     pub heartbeat_ms: u64,
     /// Silence of the scheduler after which it counts as lost.
@@ -37,6 +39,7 @@ impl Settings {
             me,
             nthreads: nthreads.max(1),
             value_bytes_max: 64 << 30,
+            adopt: |value| value,
             heartbeat_ms: 1_000,
             lease_ms: 15_000,
             fetch_silence_ms: 20_000,
@@ -195,6 +198,8 @@ pub enum Action {
         /// The value.
         value: Payload,
     },
+    /// Let go of these. They may run a user's destructors, so the driver chooses where.
+    Discard(Vec<Payload>),
     /// The worker's life is over: flush what was said and stop. The machine ignores all that comes after.
     Exit(Exit),
 }
@@ -217,6 +222,11 @@ pub enum Exit {
         /// For how long, in milliseconds.
         silence_ms: u64,
     },
+    /// Its runtime ended, or a defect ended it. Never said by the machine.
+    Aborted {
+        /// What is known about it.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Exit {
@@ -224,6 +234,7 @@ impl fmt::Display for Exit {
         match self {
             Exit::Closed => f.write_str("it was closed"),
             Exit::Shutdown { reason } => write!(f, "the scheduler sent it away: {reason}"),
+            Exit::Aborted { reason } => write!(f, "it ended in the middle of its work: {reason}"),
             Exit::SchedulerLost => f.write_str("the link to the scheduler broke"),
             Exit::SchedulerSilent { silence_ms } => {
                 write!(f, "the scheduler was silent for {silence_ms} ms")

@@ -17,14 +17,13 @@ struct Value {
 }
 
 impl Values {
-    /// Keeps a value in place of the one that may be there. Its size.
-    pub(super) fn insert(&mut self, task: TaskHandle, payload: Payload) -> u64 {
+    /// Keeps a value. Its size, and the value that was there before.
+    pub(super) fn insert(&mut self, task: TaskHandle, payload: Payload) -> (u64, Option<Payload>) {
         let nbytes = payload.nbytes() as u64;
         self.stored_bytes += nbytes;
-        if let Some(old) = self.by_task.insert(task, Value { payload, nbytes }) {
-            self.stored_bytes -= old.nbytes;
-        }
-        nbytes
+        let old = self.by_task.insert(task, Value { payload, nbytes });
+        self.stored_bytes -= old.as_ref().map_or(0, |value| value.nbytes);
+        (nbytes, old.map(|value| value.payload))
     }
 
     pub(super) fn get(&self, task: TaskHandle) -> Option<&Payload> {
@@ -35,11 +34,11 @@ impl Values {
         self.by_task.contains_key(&task)
     }
 
-    /// Forgets a value; whoever still uses it keeps it alive. Whether it was there.
-    pub(super) fn remove(&mut self, task: TaskHandle) -> bool {
-        let old = self.by_task.remove(&task);
-        self.stored_bytes -= old.as_ref().map_or(0, |value| value.nbytes);
-        old.is_some()
+    /// Forgets a value; whoever still uses it keeps it alive.
+    pub(super) fn remove(&mut self, task: TaskHandle) -> Option<Payload> {
+        let old = self.by_task.remove(&task)?;
+        self.stored_bytes -= old.nbytes;
+        Some(old.payload)
     }
 
     pub(super) fn stored_bytes(&self) -> u64 {

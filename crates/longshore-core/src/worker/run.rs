@@ -1,5 +1,6 @@
 //! From ready to run, and what comes after.
 use super::pace::AHEAD_NS;
+use super::scheduler::discard;
 use super::task::{Running, State, is_ready};
 use super::{Action, Actions, Machine, Outcome, Run};
 use longshore_proto::worker::Produced;
@@ -62,6 +63,10 @@ impl Machine {
                 }
                 None => self.stats.stale += 1,
             }
+            if let Outcome::Value { value, inline } = outcome {
+                discard([value], out);
+                discard(inline, out);
+            }
             return;
         }
         let what = match &outcome {
@@ -102,9 +107,10 @@ impl Machine {
         self.stats.finished += 1;
         let is_wanted = self.fetches.wants.contains_key(&task);
         let for_waiters = is_wanted.then(|| value.clone());
-        let nbytes = self.values.insert(task, value);
+        let (nbytes, old) = self.values.insert(task, value);
         let value = inline.map_or(Produced::Stored(nbytes), Produced::Inline);
         out.push(Action::ToScheduler(WorkerToScheduler::Finished { task, attempt, duration_ns, value }));
+        discard(old, out);
         if let Some(value) = for_waiters {
             self.give_to_waiters(now, task, &value);
         }

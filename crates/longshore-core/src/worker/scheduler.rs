@@ -16,7 +16,7 @@ impl Machine {
         self.heard_at = now;
         match message {
             SchedulerToWorker::Assign(assign) => self.on_assign(now, assign, out),
-            SchedulerToWorker::Release { tasks } => self.on_release(&tasks),
+            SchedulerToWorker::Release { tasks } => self.on_release(&tasks, out),
             SchedulerToWorker::Function { index, spec } => {
                 if !self.functions.introduce(index, spec) {
                     self.stats.violations += 1;
@@ -108,7 +108,7 @@ impl Machine {
         let found = self.tasks.get(&task).filter(|t| t.attempt == attempt);
         let given_back = found.is_some_and(|t| t.running().is_none());
         if given_back {
-            self.remove_task(now, task, "given back");
+            self.drop_task(now, task, "given back", out);
             self.maker_gone(task, out);
         }
         out.push(Action::ToScheduler(WorkerToScheduler::Retracted { task, attempt, given_back }));
@@ -123,9 +123,23 @@ impl Machine {
         }
     }
 
+    /// Takes a task and what it was to be called with away.
+    fn drop_task(
+        &mut self,
+        now: Time,
+        handle: TaskHandle,
+        why: &'static str,
+        out: &mut Actions,
+    ) -> Option<Task> {
+        let mut task = self.remove_task(now, handle, why)?;
+        discard(std::mem::take(&mut task.inputs), out);
+        discard([std::mem::replace(&mut task.args, Payload::empty())], out);
+        Some(task)
+    }
+
     /// Takes a task out of the table; if it runs, its run goes on without it.
     pub(super) fn abandon(&mut self, now: Time, handle: TaskHandle, why: &'static str, out: &mut Actions) {
-        let Some(task) = self.remove_task(now, handle, why) else { return };
+        let Some(task) = self.drop_task(now, handle, why, out) else { return };
         if let Some(mut running) = task.running() {
             running.deadline = None;
             self.slots.enter(running);
@@ -134,9 +148,11 @@ impl Machine {
         }
     }
 
-    fn on_release(&mut self, tasks: &[TaskHandle]) {
+    fn on_release(&mut self, tasks: &[TaskHandle], out: &mut Actions) {
         for task in tasks {
-            let was_here = self.values.remove(*task);
+            let value = self.values.remove(*task);
+            let was_here = value.is_some();
+            discard(value, out);
             let was_coming = self.gifts.remove(&(Giver::Scheduler, *task)).is_some();
             if let Some(want) = self.fetches.wants.get_mut(task) {
                 want.released = true;
@@ -169,10 +185,12 @@ impl Machine {
 
     /// A value came from outside: keeps it, says so, and gives it to whoever waits for it.
     pub(super) fn keep_copy(&mut self, now: Time, task: TaskHandle, value: Payload, out: &mut Actions) {
+        let value = (self.settings.adopt)(value);
         let released = self.fetches.wants.get(&task).is_some_and(|want| want.released);
         if !released {
-            let nbytes = self.values.insert(task, value.clone());
+            let (nbytes, old) = self.values.insert(task, value.clone());
             announce(task, nbytes, out);
+            discard(old, out);
         }
         self.give_to_waiters(now, task, &value);
     }
@@ -206,6 +224,17 @@ impl Machine {
     pub(super) fn maker_gone(&mut self, task: TaskHandle, out: &mut Actions) {
         if self.fetches.wants.get(&task).is_some_and(|want| want.place == Place::Made) {
             self.route(task, out);
+        }
+    }
+}
+
+/// Has the driver let go of values with destructors; bytes have none that matter.
+pub(super) fn discard(values: impl IntoIterator<Item = Payload>, out: &mut Actions) {
+    for value in values.into_iter().filter(|value| matches!(value, Payload::Local(_))) {
+        if let Some(Action::Discard(values)) = out.last_mut() {
+            values.push(value);
+        } else {
+            out.push(Action::Discard(vec![value]));
         }
     }
 }

@@ -189,3 +189,30 @@ fn a_caller_that_lies_is_dropped() {
     assert_eq!(b.event(put(7)), [Action::DropCaller { caller }]);
     assert!(b.machine.gifts.is_empty());
 }
+
+/// A value with a destructor, as far as the machine can tell.
+#[derive(Debug)]
+struct Typed;
+
+impl longshore_proto::LocalValue for Typed {
+    fn encode(&self) -> Result<bytes::Bytes, String> {
+        Err("never".to_owned())
+    }
+    fn nbytes(&self) -> usize {
+        7
+    }
+    fn as_any(&self) -> &(dyn std::any::Any + Send + Sync) {
+        self
+    }
+}
+
+#[test]
+fn values_with_destructors_are_left_to_the_driver() {
+    let mut b = Bench::new(1);
+    let typed = Payload::Local(std::sync::Arc::new(Typed));
+    b.assign(1, vec![]);
+    b.end(1, 5, Outcome::Value { value: typed.clone(), inline: None });
+    assert_eq!(b.machine.stored(), (7, 1));
+    let released = SchedulerToWorker::Release { tasks: vec![handle(1), handle(2)] };
+    assert_eq!(b.say(released), [Action::Discard(vec![typed])]);
+}

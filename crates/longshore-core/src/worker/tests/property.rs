@@ -92,7 +92,7 @@ impl World {
                 Action::ToScheduler(message) => self.on_message(message),
                 Action::Exit(why) => panic!("left: {why}"),
                 Action::ToCaller { .. } | Action::Serve { .. } | Action::DropCaller { .. } => {}
-                Action::Upload { .. } => {}
+                Action::Upload { .. } | Action::Discard(_) => {}
             }
         }
     }
