@@ -1,11 +1,12 @@
 //! What the adapters promise beyond the common contract.
 mod support;
 
+use futures_lite::AsyncWriteExt;
 use longshore_rt::{
-    AsyncIo, BoxFuture, Conn, Endpoint, ExecutorRuntime, JoinError, OwnedExecutor, Runtime, RuntimeExt,
-    Spawn, UserExecutor,
+    AsyncIo, BlockOn, BoxFuture, Conn, DynRuntime, Endpoint, ExecutorRuntime, JoinError, OwnedExecutor,
+    Runtime, RuntimeExt, Spawn, UserExecutor,
 };
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::mpsc;
 use support::in_time;
 
@@ -80,6 +81,22 @@ fn generic_code_can_hold_timers_and_dials() {
     let name = in_time(|| async_io::block_on(spawned(&OwnedExecutor::new().unwrap())));
     let Endpoint::Tcp { port, .. } = support::echo_server() else { panic!("the server listens on TCP") };
     assert!(name.unwrap().unwrap().ends_with(&format!(":{port}")));
+}
+
+#[test]
+fn a_boxed_connection_forwards_vectored_writes() {
+    let written = in_time(|| {
+        let rt = DynRuntime::new(OwnedExecutor::with_threads(1).unwrap());
+        let slices = [IoSlice::new(b"one"), IoSlice::new(b"two")];
+        let whole_and_half = async {
+            let mut conn = rt.connect(&support::echo_server()).await?;
+            let whole = conn.write_vectored(&slices).await?;
+            let (_reader, mut writer) = conn.split();
+            io::Result::Ok((whole, writer.write_vectored(&slices).await?))
+        };
+        rt.block_on(whole_and_half).unwrap()
+    });
+    assert_eq!(written.unwrap(), (6, 6));
 }
 
 /// A `Spawn` is as easily wrapped as a runtime.
