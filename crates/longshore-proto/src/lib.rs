@@ -16,6 +16,7 @@ pub mod id;
 pub mod limit;
 pub mod payload;
 pub mod peer;
+pub mod plan;
 pub mod query;
 pub mod time;
 pub mod worker;

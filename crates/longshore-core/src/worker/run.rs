@@ -107,10 +107,21 @@ impl Machine {
         self.stats.finished += 1;
         let is_wanted = self.fetches.wants.contains_key(&task);
         let for_waiters = is_wanted.then(|| value.clone());
-        let (nbytes, old) = self.values.insert(task, value);
-        let value = inline.map_or(Produced::Stored(nbytes), Produced::Inline);
-        out.push(Action::ToScheduler(WorkerToScheduler::Finished { task, attempt, duration_ns, value }));
-        discard(old, out);
+        let (produced, unkept) = match inline {
+            // The scheduler keeps it, and hands it to whoever needs it.
+            Some(inline) => (Produced::Inline(inline), Some(value)),
+            None => {
+                let (nbytes, old) = self.values.insert(task, value);
+                (Produced::Stored(nbytes), old)
+            }
+        };
+        out.push(Action::ToScheduler(WorkerToScheduler::Finished {
+            task,
+            attempt,
+            duration_ns,
+            value: produced,
+        }));
+        discard(unkept, out);
         if let Some(value) = for_waiters {
             self.give_to_waiters(now, task, &value);
         }

@@ -19,7 +19,7 @@ fn cancel_run(slot: u32) -> Action {
 }
 
 #[test]
-fn a_call_runs_and_its_value_is_told_and_kept() {
+fn a_call_runs_and_only_a_value_that_is_not_told_whole_is_kept() {
     let mut b = Bench::new(1);
     assert_eq!(b.assign(1, vec![inline(5)]), [start(1, vec![value(5)])]);
     let small = Outcome::Value { value: value(1), inline: Some(value(1)) };
@@ -30,8 +30,11 @@ fn a_call_runs_and_its_value_is_told_and_kept() {
         value: Produced::Inline(value(1)),
     });
     assert_eq!(b.end(1, 10, small), [told]);
+    assert_eq!(b.machine.stored(), (0, 0), "the scheduler keeps it");
+    b.assign(2, vec![]);
+    assert_eq!(b.finish(2), [stored(2)]);
     assert_eq!(b.machine.stored(), (3, 1));
-    b.say(SchedulerToWorker::Release { tasks: vec![handle(1)] });
+    b.say(SchedulerToWorker::Release { tasks: vec![handle(2)] });
     assert_eq!(b.machine.stored(), (0, 0));
 }
 
