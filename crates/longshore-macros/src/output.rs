@@ -1,6 +1,6 @@
 //! What a task gives.
 use crate::parameter::borrow_within;
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, Result, ReturnType, Type};
@@ -59,7 +59,7 @@ impl Output {
             }
             Output::Fallible(ty) => {
                 let store = quote_spanned!(ty.span()=> #private::StoredValue::from_typed);
-                let failure = failure(private);
+                let failure = failure(private, has_reference(ty));
                 quote! {
                     match #private::TaskResult::into_result(#given) {
                         ::core::result::Result::Ok(value) => ::core::result::Result::Ok(#store(value)),
@@ -72,17 +72,32 @@ impl Output {
 }
 
 /// Looks at the error with the first of these traits that it has; the references are what makes one come before another.
-fn failure(private: &TokenStream) -> TokenStream {
+///
+/// A borrowed error (`&'static str`) has its words alone: method resolution sees no lifetimes and would take it for one that
+/// can be deserialized.
+fn failure(private: &TokenStream, borrowed: bool) -> TokenStream {
+    let carried = if borrowed {
+        quote!(::core::option::Option::None)
+    } else {
+        quote! {{
+            use #private::{CarryNothing as _, CarryValue as _};
+            (&&#private::Carry(&error)).carry()
+        }}
+    };
     quote! {{
         use #private::{
-            CarryNothing as _, CarryValue as _, WordsOfDebug as _, WordsOfDisplay as _, WordsOfDynError as _,
-            WordsOfError as _, WordsOfSendError as _,
+            WordsOfDebug as _, WordsOfDisplay as _, WordsOfDynError as _, WordsOfError as _, WordsOfSendError as _,
         };
-        #private::RunFailure::of_error(
-            (&&&&&#private::Words(&error)).words(),
-            (&&#private::Carry(&error)).carry(),
-        )
+        #private::RunFailure::of_error((&&&&&#private::Words(&error)).words(), #carried)
     }}
+}
+
+fn has_reference(ty: &TokenStream) -> bool {
+    ty.clone().into_iter().any(|token| match token {
+        TokenTree::Group(group) => has_reference(&group.stream()),
+        TokenTree::Punct(punct) => punct.as_char() == '&',
+        _ => false,
+    })
 }
 
 fn is_result(ty: &Type) -> bool {

@@ -100,8 +100,7 @@ fn checked(call: &CallNode, outcome: RunResult) -> Result<StoredValue, TaskError
 }
 
 fn settled(future: &FutureRef) -> Result<StoredValue, TaskError> {
-    let outcome = future.state().outcome();
-    outcome.cloned().unwrap_or_else(|| {
+    future.outcome().unwrap_or_else(|| {
         let message = "an argument is a future that is not done; submit the call to the client that made the future";
         Err(TaskError::simple(FailureKind::Refused, "run", message))
     })

@@ -16,7 +16,7 @@ const EMPTY_ELEMENTS_MAX: usize = 1 << 20;
 /// Bytes that are no value of the type that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum DecodeError {
+pub enum DecodeError {
     /// The bytes end within the value.
     #[error("the bytes end too early")]
     Truncated,
@@ -43,7 +43,12 @@ pub(crate) enum DecodeError {
     NotSelfDescribing,
     /// The value is here, and of another type.
     #[error("the value is a {found}, not a {wanted}")]
-    OtherType { wanted: &'static str, found: &'static str },
+    OtherType {
+        /// The type that was asked for.
+        wanted: &'static str,
+        /// The type that it is.
+        found: &'static str,
+    },
     /// The type's own `Deserialize` refused.
     #[error("{0}")]
     Refused(String),
