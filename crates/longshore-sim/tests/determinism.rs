@@ -100,7 +100,7 @@ fn a_process_more_does_not_change_what_the_others_draw() {
     use longshore_rt::Runtime;
     let draw = |names: &[&str]| {
         let sim = Sim::new(SimConfig::seed(9));
-        let last = names.iter().map(|name| sim.node(name)).last().unwrap();
+        let last = names.iter().map(|name| sim.node(name)).next_back().unwrap();
         (last.entropy(), last.entropy())
     };
     assert_eq!(draw(&["a"]), draw(&["z", "b", "a"]));

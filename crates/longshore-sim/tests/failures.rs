@@ -93,7 +93,7 @@ fn endless_runs_fail() {
                 a.sleep(Duration::from_secs(1)).await;
             }
         })
-        .unwrap()
+        .unwrap();
     });
     assert!(text.contains("time limit") && text.contains("seed 36"), "{text}");
 }
