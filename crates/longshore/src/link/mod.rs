@@ -170,6 +170,11 @@ impl<In: Incoming, Out: Outgoing> Link<In, Out> {
             // Writing failed earlier, and there is no more to read now.
             Poll::Pending if self.lost.is_some() => Poll::Ready(Err(self.fail(LinkError::Closed))),
             Poll::Ready(Err(e)) => Poll::Ready(Err(self.fail(e))),
+            Poll::Ready(Ok(())) if self.lost.is_some() => {
+                // There was more to read after all; the loss itself is told at the next call.
+                cx.waker().wake_by_ref();
+                Poll::Ready(Ok(()))
+            }
             other => other,
         }
     }
