@@ -82,7 +82,10 @@ impl Options {
         bracketed!(types in input);
         let types = Punctuated::<Type, Token![,]>::parse_terminated(&types)?;
         if types.is_empty() {
-            return Err(Error::new(parameter.span(), format!("list at least one type: `for {parameter} in [f64]`")));
+            return Err(Error::new(
+                parameter.span(),
+                format!("list at least one type: `for {parameter} in [f64]`"),
+            ));
         }
         let name = format!("for {parameter}");
         self.types.push((parameter, types.into_iter().collect()));
@@ -133,7 +136,9 @@ fn priority(input: ParseStream<'_>) -> Result<i32> {
 
 fn milliseconds(text: &LitStr) -> Result<u64> {
     let value = text.value();
-    let refused = || Error::new(text.span(), "a timeout is a whole number and a unit: \"500ms\", \"30s\", \"5m\", \"2h\"");
+    let refused = || {
+        Error::new(text.span(), "a timeout is a whole number and a unit: \"500ms\", \"30s\", \"5m\", \"2h\"")
+    };
     let digits = value.find(|c: char| !c.is_ascii_digit()).ok_or_else(refused)?;
     let unit_ms = match &value[digits..] {
         "ms" => 1,
@@ -168,7 +173,9 @@ impl Parse for Resource {
         let amount = match value::<Lit>(input)? {
             Lit::Int(amount) => amount.base10_parse()?,
             Lit::Float(amount) => LitFloat::base10_parse(&amount)?,
-            other => return Err(Error::new(other.span(), "the amount of a resource is a number: `gpu = 1.0`")),
+            other => {
+                return Err(Error::new(other.span(), "the amount of a resource is a number: `gpu = 1.0`"));
+            }
         };
         Ok(Resource { name, amount })
     }

@@ -6,7 +6,7 @@ use crate::task::Task;
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
-use syn::{GenericParam, Generics, LitStr, Type};
+use syn::{GenericParam, Generics, LitStr, Type, TypeParamBound, WherePredicate};
 
 pub(crate) fn expand(task: &Task) -> TokenStream {
     let private = &task.options.private();
@@ -23,7 +23,8 @@ pub(crate) fn expand(task: &Task) -> TokenStream {
     let call = task.call(private, &quote!(<#subject as #trait_name>::function()));
     let body = task.body(&body_name);
     let refusal = refusal(task, &plain_name);
-    let instances = combinations(task).into_iter().map(|types| instance(task, &trait_name, &body_name, &types));
+    let instances =
+        combinations(task).into_iter().map(|types| instance(task, &trait_name, &body_name, &types));
     quote! {
         #(#outer)*
         #vis fn #name #impl_generics (#(#parameters),*) -> #private::Call<#value> #where_clause {
@@ -58,14 +59,34 @@ fn generics(task: &Task, private: &TokenStream, trait_name: &Ident) -> Generics 
     let mut generics = task.item.sig.generics.clone();
     let types = generics.params.iter().filter(|parameter| matches!(parameter, GenericParam::Type(_)));
     generics.params = types.cloned().collect();
-    let listed: Vec<_> = task.options.types.iter().map(|(parameter, _)| parameter.clone()).collect();
-    let subject = subject(task);
-    let predicates = &mut generics.make_where_clause().predicates;
-    for parameter in listed {
-        predicates.push(syn::parse_quote!(#parameter: #private::Value));
+    let listed = &task.options.types;
+    for (parameter, _) in listed {
+        bind(&mut generics, parameter, &syn::parse_quote!(#private::Value));
     }
-    predicates.push(syn::parse_quote!(#subject: #trait_name));
+    match &listed[..] {
+        [(parameter, _)] => bind(&mut generics, parameter, &syn::parse_quote!(#trait_name)),
+        _ => {
+            let subject = subject(task);
+            generics.make_where_clause().predicates.push(syn::parse_quote!(#subject: #trait_name));
+        }
+    }
     generics
+}
+
+/// Adds a bound where the user put those of this parameter, so that no lint finds them in two places.
+fn bind(generics: &mut Generics, parameter: &Ident, bound: &TypeParamBound) {
+    let predicates = generics.where_clause.iter_mut().flat_map(|clause| &mut clause.predicates);
+    for predicate in predicates {
+        if let WherePredicate::Type(predicate) = predicate
+            && matches!(&predicate.bounded_ty, Type::Path(path) if path.path.is_ident(parameter))
+        {
+            predicate.bounds.push(bound.clone());
+            return;
+        }
+    }
+    for declared in generics.type_params_mut().filter(|declared| declared.ident == *parameter) {
+        declared.bounds.push(bound.clone());
+    }
 }
 
 /// What the trait is implemented for: the one type, or the tuple of them.

@@ -14,8 +14,9 @@ const PARAMETERS_MAX: usize = 4;
 
 pub(crate) fn expand(closure: TokenStream) -> Result<TokenStream> {
     let span = closure.span();
-    let closure: ExprClosure = syn::parse2(closure)
-        .map_err(|error| Error::new(error.span(), format!("write a closure: `lambda!(|x: i64| x + 1)` ({error})")))?;
+    let closure: ExprClosure = syn::parse2(closure).map_err(|error| {
+        Error::new(error.span(), format!("write a closure: `lambda!(|x: i64| x + 1)` ({error})"))
+    })?;
     refuse(&closure, span)?;
     let parameters = parameters(&closure)?;
     let output = Output::of_closure(&closure.output)?;
@@ -48,7 +49,10 @@ fn refuse(closure: &ExprClosure, span: proc_macro2::Span) -> Result<()> {
         return Err(Error::new(span, "a lambda is not async: write `#[task] async fn`"));
     }
     if closure.inputs.len() > PARAMETERS_MAX {
-        return Err(Error::new(span, format!("a lambda has at most {PARAMETERS_MAX} parameters: write a `#[task]` function")));
+        return Err(Error::new(
+            span,
+            format!("a lambda has at most {PARAMETERS_MAX} parameters: write a `#[task]` function"),
+        ));
     }
     Ok(())
 }
@@ -62,7 +66,12 @@ fn parameters(closure: &ExprClosure) -> Result<Vec<Parameter>> {
 }
 
 /// The expression that carries the types.
-fn value(closure: &ExprClosure, parameters: &[Parameter], output: &Output, private: &TokenStream) -> TokenStream {
+fn value(
+    closure: &ExprClosure,
+    parameters: &[Parameter],
+    output: &Output,
+    private: &TokenStream,
+) -> TokenStream {
     let make = format_ident!("lambda{}", parameters.len());
     let types = parameters.iter().map(|parameter| &parameter.ty);
     let never = parameters.iter().map(|parameter| parameter.never(private));
@@ -70,9 +79,9 @@ fn value(closure: &ExprClosure, parameters: &[Parameter], output: &Output, priva
     let given = if output.is_fallible() { quote!(#private::ok_of(#given)) } else { given };
     // An argument type that is inferred when the lambda is called like a function, and does not matter when it is not:
     // a diverging expression lets the compiler fall back to whatever it likes.
-    let inferred = parameters.iter().map(|_| {
-        quote!(if true { #private::PhantomData } else { #private::marker(::core::unreachable!()) })
-    });
+    let inferred = parameters
+        .iter()
+        .map(|_| quote!(if true { #private::PhantomData } else { #private::marker(::core::unreachable!()) }));
     let placeholders = parameters.iter().map(|_| quote!(_));
     quote! {
         #[allow(unreachable_code, unused, clippy::all, clippy::pedantic)]

@@ -106,8 +106,13 @@ fn passing(ty: &Type) -> Result<(Type, Passing)> {
             Ok((owned(&reference.elem), Passing::Borrowed))
         }
         Type::Path(path) => match arc(path) {
-            Some(shared) if matches!(shared, Type::Slice(_)) || shared.to_token_stream().to_string() == "str" => {
-                Err(Error::new(shared.span(), "an `Arc` parameter holds a sized value: `Arc<String>`, `Arc<Vec<T>>`"))
+            Some(shared)
+                if matches!(shared, Type::Slice(_)) || shared.to_token_stream().to_string() == "str" =>
+            {
+                Err(Error::new(
+                    shared.span(),
+                    "an `Arc` parameter holds a sized value: `Arc<String>`, `Arc<Vec<T>>`",
+                ))
             }
             Some(shared) => Ok((shared.clone(), Passing::Shared)),
             None => Ok((ty.clone(), Passing::Value)),
@@ -136,10 +141,12 @@ fn owned(borrowed: &Type) -> Type {
 fn arc(path: &syn::TypePath) -> Option<&Type> {
     let last = path.path.segments.last().filter(|segment| segment.ident == "Arc")?;
     match &last.arguments {
-        PathArguments::AngleBracketed(arguments) if arguments.args.len() == 1 => match arguments.args.first()? {
-            GenericArgument::Type(ty) => Some(ty),
-            _ => None,
-        },
+        PathArguments::AngleBracketed(arguments) if arguments.args.len() == 1 => {
+            match arguments.args.first()? {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -147,7 +154,9 @@ fn arc(path: &syn::TypePath) -> Option<&Type> {
 /// Refuses what no value can be.
 fn refuse(ty: &Type) -> Result<()> {
     let message = match ty {
-        Type::ImplTrait(_) => "a task knows its types: write the type itself, or a generic function `#[task(for T in [f64, u64])]`",
+        Type::ImplTrait(_) => {
+            "a task knows its types: write the type itself, or a generic function `#[task(for T in [f64, u64])]`"
+        }
         Type::TraitObject(_) => "a trait object cannot be decoded: take a type that can, such as an enum",
         Type::Infer(_) => "write out the type of the parameter",
         ty => match borrow_within(ty.to_token_stream()) {
@@ -178,7 +187,8 @@ pub(crate) fn borrow_within(tokens: TokenStream) -> Option<proc_macro2::Span> {
                 }
             }
             TokenTree::Punct(punct) if punct.as_char() == '&' => {
-                let lifetime_follows = matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == '\'');
+                let lifetime_follows =
+                    matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == '\'');
                 if !lifetime_follows {
                     return Some(punct.span());
                 }

@@ -18,7 +18,8 @@ pub(crate) fn expand(functions: TokenStream) -> Result<TokenStream> {
 
 /// A call with a placeholder for each argument: it describes, and by that names the function.
 fn function(expr: &Expr) -> Result<TokenStream> {
-    let refused = |span| Error::new(span, "name a task with one `_` per parameter: `register!(inc(_), add(_, _))`");
+    let refused =
+        |span| Error::new(span, "name a task with one `_` per parameter: `register!(inc(_), add(_, _))`");
     let Expr::Call(call) = expr else {
         return Err(refused(expr.span()));
     };

@@ -45,7 +45,8 @@ impl Task {
         refuse_qualifiers(&item)?;
         refuse_generics(&item, &options)?;
         let inputs = item.sig.inputs.iter().enumerate();
-        let parameters = inputs.map(|(index, arg)| Parameter::of_fn_arg(index, arg)).collect::<Result<_>>()?;
+        let parameters =
+            inputs.map(|(index, arg)| Parameter::of_fn_arg(index, arg)).collect::<Result<_>>()?;
         let output = Output::of_fn(&item.sig.output, options.fallible)?;
         Ok(Task { options, item, parameters, output })
     }
@@ -119,7 +120,8 @@ impl Task {
     pub(crate) fn attributes(&self) -> (Vec<&Attribute>, Vec<&Attribute>) {
         const OF_THE_NAME: [&str; 5] = ["doc", "deprecated", "must_use", "cfg", "cfg_attr"];
         const OF_BOTH: [&str; 3] = ["allow", "warn", "deny"];
-        let is = |attribute: &Attribute, names: &[&str]| names.iter().any(|name| attribute.path().is_ident(name));
+        let is =
+            |attribute: &Attribute, names: &[&str]| names.iter().any(|name| attribute.path().is_ident(name));
         let attributes = &self.item.attrs;
         let outer = attributes.iter().filter(|a| is(a, &OF_THE_NAME) || is(a, &OF_BOTH)).collect();
         let inner = attributes.iter().filter(|a| !is(a, &OF_THE_NAME)).collect();
@@ -132,7 +134,10 @@ fn refuse_qualifiers(item: &ItemFn) -> Result<()> {
     let refused = if let Some(constness) = &sig.constness {
         Some((constness.span(), "a task runs on a worker, never in a constant: drop the `const`"))
     } else if !matches!(sig.safety, Safety::Default) {
-        Some((sig.fn_token.span(), "whoever calls a task cannot uphold what `unsafe` asks for: wrap it in a safe function"))
+        Some((
+            sig.fn_token.span(),
+            "whoever calls a task cannot uphold what `unsafe` asks for: wrap it in a safe function",
+        ))
     } else if let Some(abi) = &sig.abi {
         Some((abi.span(), "a task is called by name, not by address: drop the `extern`"))
     } else {
@@ -151,15 +156,20 @@ fn refuse_generics(item: &ItemFn, options: &Options) -> Result<()> {
                 "workers need to know every type beforehand: list those that `{0}` stands for, `#[task(for {0} in [f64, u64])]`",
                 parameter.ident
             )),
-            GenericParam::Const(_) => Some("a task cannot be generic over a constant: take it as a parameter".to_owned()),
+            GenericParam::Const(_) => {
+                Some("a task cannot be generic over a constant: take it as a parameter".to_owned())
+            }
         };
         if let Some(message) = refused {
             return Err(Error::new(parameter.span(), message));
         }
     }
-    let is_parameter = |name: &Ident| item.sig.generics.type_params().any(|parameter| parameter.ident == *name);
+    let is_parameter =
+        |name: &Ident| item.sig.generics.type_params().any(|parameter| parameter.ident == *name);
     match options.types.iter().find(|(name, _)| !is_parameter(name)) {
-        Some((name, _)) => Err(Error::new(name.span(), format!("the function has no type parameter `{name}`"))),
+        Some((name, _)) => {
+            Err(Error::new(name.span(), format!("the function has no type parameter `{name}`")))
+        }
         None => Ok(()),
     }
 }

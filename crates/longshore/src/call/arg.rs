@@ -221,4 +221,4 @@ macro_rules! tuples_of {
     )*};
 }
 
-tuples_of!([TaskFuture] [&TaskFuture] [Call] [Input]);
+tuples_of!([TaskFuture][&TaskFuture][Call][Input]);

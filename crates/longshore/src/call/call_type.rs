@@ -148,7 +148,9 @@ impl<T> fmt::Debug for Call<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Call");
         match &self.body {
-            CallBody::Node(node) => debug.field("function", &node.function().name()).field("args", &node.args().len()),
+            CallBody::Node(node) => {
+                debug.field("function", &node.function().name()).field("args", &node.args().len())
+            }
             CallBody::Held(future) => debug.field("held", future),
         };
         debug.finish()

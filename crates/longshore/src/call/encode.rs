@@ -28,7 +28,11 @@ impl CallNode {
     ///
     /// # Errors
     /// When a value refuses, or when the function is a closure.
-    pub(crate) fn encode_args(&self, deps: &mut impl Dependencies, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    pub(crate) fn encode_args(
+        &self,
+        deps: &mut impl Dependencies,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
         if let FunctionHandle::Local(local) = self.function() {
             return Err(EncodeError::Local { function: local.name().to_owned() });
         }

@@ -1,6 +1,6 @@
 //! Closures as tasks, for workers of the same process.
 use super::{Arg, Args, ArgsForm, Call, FunctionHandle, describe};
-use crate::function::{ArgReader, Function, Registration, Run, RunFailure, RunResult, Signature, from_encoded_parts};
+use crate::function::{ArgReader, Assemble, Function, Registration, Run, RunFailure, RunResult, Signature};
 use crate::value::{StoredValue, Value};
 use std::any::type_name;
 use std::fmt;
@@ -43,7 +43,10 @@ pub(crate) struct LocalFunction {
 }
 
 impl<A, R> Local<A, R> {
-    fn new(name: &'static str, run: impl Fn(&Args, &[StoredValue]) -> RunResult + Send + Sync + 'static) -> Self {
+    fn new(
+        name: &'static str,
+        run: impl Fn(&Args, &[StoredValue]) -> RunResult + Send + Sync + 'static,
+    ) -> Self {
         Local { function: Arc::new(LocalFunction { name, run: Box::new(run) }), types: PhantomData }
     }
 }
@@ -137,7 +140,7 @@ macro_rules! locals {
 
             #[allow(unused_variables)]
             fn run(&mut self, reader: &mut ArgReader<'_>) -> RunResult {
-                $(let $arg = reader.next::<$A>(stringify!($arg), from_encoded_parts)?;)*
+                $(let $arg = reader.next::<$A>(stringify!($arg), Assemble::ENCODED)?;)*
                 Ok(StoredValue::from_typed(self($($arg.into_value()),*)))
             }
         }

@@ -26,9 +26,11 @@ pub use call_type::Call;
 pub(crate) use call_type::CallBody;
 pub(crate) use encode::Dependencies;
 pub(crate) use graph::CallGraph;
-pub use lambda::{Lambda, LambdaSite, lambda0, lambda1, lambda2, lambda3, lambda4, marker, never, ok_of, output_of};
-pub use local::{Local, LocalFn, TaskFn, local};
+pub use lambda::{
+    Lambda, LambdaSite, lambda0, lambda1, lambda2, lambda3, lambda4, marker, never, ok_of, output_of,
+};
 pub(crate) use local::LocalFunction;
+pub use local::{Local, LocalFn, TaskFn, local};
 pub(crate) use node::{CallNode, ErasedArg, ErasedValue, FunctionHandle};
 pub(crate) use options::CallOptions;
 pub use options::Rerun;

@@ -86,9 +86,9 @@ fn last(mut results: Vec<StoredValue>, name: &str) -> Result<StoredValue, TaskEr
 fn take<T: Value>(value: StoredValue, name: &str) -> Result<T, TaskError> {
     let typed = value.typed::<T>();
     drop(value);
-    typed
-        .map(Arc::unwrap_or_clone)
-        .map_err(|error| TaskError::simple(FailureKind::UndecodableArgument, name, format!("its result: {error}")))
+    typed.map(Arc::unwrap_or_clone).map_err(|error| {
+        TaskError::simple(FailureKind::UndecodableArgument, name, format!("its result: {error}"))
+    })
 }
 
 fn checked(call: &CallNode, outcome: RunResult) -> Result<StoredValue, TaskError> {
@@ -101,7 +101,8 @@ fn checked(call: &CallNode, outcome: RunResult) -> Result<StoredValue, TaskError
 
 fn settled(future: &FutureRef) -> Result<StoredValue, TaskError> {
     future.outcome().unwrap_or_else(|| {
-        let message = "an argument is a future that is not done; submit the call to the client that made the future";
+        let message =
+            "an argument is a future that is not done; submit the call to the client that made the future";
         Err(TaskError::simple(FailureKind::Refused, "run", message))
     })
 }

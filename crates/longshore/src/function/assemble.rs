@@ -3,12 +3,12 @@
 //! Where `#[task]` can see that a parameter is a `Vec`, an `Option`, an array or a tuple the parts stay typed. A type that
 //! merely looks like one to serde is assembled from encoded parts, whose concatenation is its encoding.
 use crate::value::{DecodeError, Decoder, StoredValue, Value, decode_next, put_varint};
+use std::fmt;
 use std::marker::PhantomData;
 
 /// What parts are to become.
-#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// A sequence.
     Seq,
     /// A tuple or an array.
@@ -19,7 +19,24 @@ pub enum Shape {
 
 /// A way to make a `T` of its parts.
 #[doc(hidden)]
-pub type Assemble<T> = fn(Shape, &[StoredValue]) -> Result<T, DecodeError>;
+pub struct Assemble<T>(fn(Shape, &[StoredValue]) -> Result<T, DecodeError>);
+
+impl<T> Assemble<T> {
+    pub(crate) fn call(&self, shape: Shape, parts: &[StoredValue]) -> Result<T, DecodeError> {
+        (self.0)(shape, parts)
+    }
+}
+
+impl<T: Value> Assemble<T> {
+    /// Makes any container of its encoded parts.
+    pub(crate) const ENCODED: Self = Assemble(from_encoded_parts);
+}
+
+impl<T> fmt::Debug for Assemble<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Assemble")
+    }
+}
 
 /// Asks a type how it is put together.
 #[doc(hidden)]
@@ -45,18 +62,17 @@ pub trait AssembleEncoded<T> {
 
 impl<T: FromParts> AssembleTyped<T> for &Probe<T> {
     fn assemble(&self) -> Assemble<T> {
-        <T as FromParts>::from_parts
+        Assemble(<T as FromParts>::from_parts)
     }
 }
 
 impl<T: Value> AssembleEncoded<T> for Probe<T> {
     fn assemble(&self) -> Assemble<T> {
-        from_encoded_parts
+        Assemble::ENCODED
     }
 }
 
-/// Makes any container of its encoded parts.
-pub(crate) fn from_encoded_parts<T: Value>(shape: Shape, parts: &[StoredValue]) -> Result<T, DecodeError> {
+fn from_encoded_parts<T: Value>(shape: Shape, parts: &[StoredValue]) -> Result<T, DecodeError> {
     let mut bytes = Vec::new();
     if shape != Shape::Tuple {
         put_varint(parts.len() as u64, &mut bytes);
@@ -72,8 +88,7 @@ pub(crate) fn from_encoded_parts<T: Value>(shape: Shape, parts: &[StoredValue]) 
 }
 
 /// Containers that take their parts as they are.
-#[doc(hidden)]
-pub trait FromParts: Sized {
+pub(crate) trait FromParts: Sized {
     fn from_parts(shape: Shape, parts: &[StoredValue]) -> Result<Self, DecodeError>;
 }
 

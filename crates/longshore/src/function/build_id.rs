@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::OnceLock;
 
 /// Equal in processes that run the same executable, different otherwise.
-pub fn build_id() -> u64 {
+pub(crate) fn build_id() -> u64 {
     static BUILD_ID: OnceLock<u64> = OnceLock::new();
     *BUILD_ID.get_or_init(|| of_this_program().unwrap_or_else(|_| of_this_process()))
 }
@@ -50,7 +50,8 @@ fn elf_note(program: &mut File) -> io::Result<Vec<u8>> {
     if !header.starts_with(MAGIC) {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    let (table, entry_len, entries) = (number(&header, 32, 8)?, number(&header, 54, 2)?, number(&header, 56, 2)?);
+    let (table, entry_len, entries) =
+        (number(&header, 32, 8)?, number(&header, 54, 2)?, number(&header, 56, 2)?);
     for i in 0..entries {
         let entry = read_at(program, table + i * entry_len, 56)?;
         if number(&entry, 0, 4)? == NOTE_SEGMENT {

@@ -43,24 +43,30 @@ pub struct Function {
 
 /// What the attribute said.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FunctionOptions {
+pub(crate) struct FunctionOptions {
     /// Equal calls have equal results and may share one run.
-    pub pure: bool,
+    pub(crate) pure: bool,
     /// How often a failed run is tried again.
-    pub retries: u32,
+    pub(crate) retries: u32,
     /// Greater runs earlier.
-    pub priority: i32,
+    pub(crate) priority: i32,
     /// What a run occupies of a worker's resources.
-    pub resources: &'static [(&'static str, f64)],
+    pub(crate) resources: &'static [(&'static str, f64)],
     /// Name of the only runtime it runs on.
-    pub runtime: Option<&'static str>,
+    pub(crate) runtime: Option<&'static str>,
     /// Longest run.
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl FunctionOptions {
-    const NONE: Self =
-        FunctionOptions { pure: false, retries: 0, priority: 0, resources: &[], runtime: None, timeout: None };
+    const NONE: Self = FunctionOptions {
+        pure: false,
+        retries: 0,
+        priority: 0,
+        resources: &[],
+        runtime: None,
+        timeout: None,
+    };
 
     /// Whether the attribute said nothing.
     pub(crate) fn is_default(&self) -> bool {
@@ -149,22 +155,22 @@ impl Function {
     }
 
     /// What the attribute said.
-    pub fn options(&self) -> &FunctionOptions {
+    pub(crate) fn options(&self) -> &FunctionOptions {
         &self.options
     }
 
     /// How to run it.
-    pub fn run(&self) -> Run {
+    pub(crate) fn run(&self) -> Run {
         self.run
     }
 
     /// Whether it is an `async fn`.
-    pub fn is_async(&self) -> bool {
+    pub(crate) fn is_async(&self) -> bool {
         matches!(self.run, Run::Async(_))
     }
 
     /// File and line of the definition.
-    pub fn location(&self) -> (&'static str, u32) {
+    pub(crate) fn location(&self) -> (&'static str, u32) {
         self.location
     }
 
@@ -177,7 +183,7 @@ impl Function {
     }
 
     /// What identifies it in other binaries. Computed when first asked for.
-    pub fn spec(&self) -> &FunctionSpec {
+    pub(crate) fn spec(&self) -> &FunctionSpec {
         self.spec.get_or_init(|| {
             let signature = (self.signature)();
             let mut hash = StableHash::new();
@@ -188,14 +194,17 @@ impl Function {
     }
 
     /// Its id in every binary that contains it.
-    pub fn id(&self) -> FunctionId {
+    pub(crate) fn id(&self) -> FunctionId {
         self.spec().id
     }
 }
 
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Function").field("name", &self.name()).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Function")
+            .field("name", &self.name())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

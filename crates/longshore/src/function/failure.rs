@@ -21,19 +21,19 @@ pub struct Reschedule;
 #[derive(Clone, Debug)]
 pub struct RunFailure {
     /// What kind of failure it is.
-    pub kind: RunFailureKind,
+    pub(crate) kind: RunFailureKind,
     /// The error in its own words.
-    pub message: String,
+    pub(crate) message: String,
     /// Its sources, outermost first.
-    pub chain: Vec<String>,
+    pub(crate) chain: Vec<String>,
     /// The error itself, if it can travel.
-    pub value: Carried,
+    pub(crate) value: Carried,
 }
 
 /// What kind of failure a run met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum RunFailureKind {
+pub(crate) enum RunFailureKind {
     /// The function returned an error.
     Failed,
     /// The function asked to be run again.
@@ -45,7 +45,7 @@ pub enum RunFailureKind {
 }
 
 /// An error value, ready to travel.
-pub type Carried = Option<FailureValue>;
+pub(crate) type Carried = Option<FailureValue>;
 
 impl RunFailure {
     /// What a function's error becomes.
@@ -58,7 +58,10 @@ impl RunFailure {
 
     pub(crate) fn undecodable<T>(parameter: &str, error: &DecodeError) -> Box<Self> {
         let what = type_name::<T>();
-        Self::plain(RunFailureKind::UndecodableArgument, format!("argument `{parameter}` is not a {what}: {error}"))
+        Self::plain(
+            RunFailureKind::UndecodableArgument,
+            format!("argument `{parameter}` is not a {what}: {error}"),
+        )
     }
 
     pub(crate) fn malformed(error: &DecodeError) -> Box<Self> {
@@ -136,7 +139,7 @@ macro_rules! words {
 // The error type is named so that these can be bounds; `'static` comes with both.
 /// Errors that can be looked into.
 #[doc(hidden)]
-pub trait StaticError: Error + 'static {}
+pub(crate) trait StaticError: Error + 'static {}
 impl<E: Error + 'static> StaticError for E {}
 
 words! {

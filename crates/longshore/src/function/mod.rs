@@ -16,15 +16,17 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use assemble::from_encoded_parts;
-pub use assemble::{Assemble, AssembleEncoded, AssembleTyped, FromParts, Probe};
-pub use declaration::{Function, FunctionOptions, Run, RunFuture, RunResult, path_of};
-pub use failure::{Carried, Carry, CarryNothing, CarryValue, Reschedule, RunFailure, RunFailureKind, Words, Worded};
+pub use assemble::{Assemble, AssembleEncoded, AssembleTyped, Probe};
+pub use declaration::{Function, Run, RunFuture, RunResult, path_of};
+pub use failure::{Carry, CarryNothing, CarryValue, Reschedule, RunFailure, Worded, Words};
 pub use failure::{WordsOfDebug, WordsOfDisplay, WordsOfDynError, WordsOfError, WordsOfSendError};
 pub use output::TaskResult;
 pub use reader::{ArgReader, Resolved};
-pub use registry::{Registration, Registry, register, registry};
-pub use signature::{Signature, type_signature};
+pub use registry::{Registration, register};
+pub use signature::Signature;
 
-pub use build_id::build_id;
-pub use longshore_proto::{FunctionId, FunctionSpec};
+pub(crate) use build_id::build_id;
+pub(crate) use failure::RunFailureKind;
+pub(crate) use longshore_proto::FunctionId;
+pub(crate) use registry::{Registry, registry};
+pub(crate) use signature::type_signature;

@@ -74,11 +74,15 @@ impl<'a> ArgReader<'a> {
     ///
     /// # Errors
     /// When it is missing or no `T`.
-    pub fn next<T: Value>(&mut self, name: &str, assemble: Assemble<T>) -> Result<Resolved<T>, Box<RunFailure>> {
+    pub fn next<T: Value>(
+        &mut self,
+        name: &str,
+        assemble: Assemble<T>,
+    ) -> Result<Resolved<T>, Box<RunFailure>> {
         let value = match &mut self.source {
-            Source::Encoded(decoder) => next_encoded(decoder, self.inputs, assemble),
+            Source::Encoded(decoder) => next_encoded(decoder, self.inputs, &assemble),
             Source::Local(args) => match args.next() {
-                Some(arg) => next_local(arg, self.inputs, assemble),
+                Some(arg) => next_local(arg, self.inputs, &assemble),
                 None => Err(DecodeError::Truncated),
             },
         };
@@ -106,7 +110,7 @@ fn input(inputs: &[StoredValue], index: usize) -> Result<&StoredValue, DecodeErr
 fn next_encoded<T: Value>(
     decoder: &mut Decoder<'_>,
     inputs: &[StoredValue],
-    assemble: Assemble<T>,
+    assemble: &Assemble<T>,
 ) -> Result<Resolved<T>, DecodeError> {
     let shape = match decoder.byte()? {
         tag::VALUE => {
@@ -117,10 +121,10 @@ fn next_encoded<T: Value>(
             let index = decoder.len()?;
             return input(inputs, index)?.typed().map(Resolved::Shared);
         }
-        tag::NONE => return assemble(Shape::Option, &[]).map(Resolved::Owned),
+        tag::NONE => return assemble.call(Shape::Option, &[]).map(Resolved::Owned),
         tag::SOME => {
             let part = encoded_part(decoder, inputs)?;
-            return assemble(Shape::Option, &[part]).map(Resolved::Owned);
+            return assemble.call(Shape::Option, &[part]).map(Resolved::Owned);
         }
         tag::SEQ => Shape::Seq,
         tag::TUPLE => Shape::Tuple,
@@ -129,7 +133,7 @@ fn next_encoded<T: Value>(
     let len = decoder.len()?;
     // Every part takes a byte at least, so a made-up length ends here soon.
     let parts: Vec<_> = (0..len).map(|_| encoded_part(decoder, inputs)).collect::<Result<_, _>>()?;
-    assemble(shape, &parts).map(Resolved::Owned)
+    assemble.call(shape, &parts).map(Resolved::Owned)
 }
 
 fn encoded_part(decoder: &mut Decoder<'_>, inputs: &[StoredValue]) -> Result<StoredValue, DecodeError> {
@@ -149,17 +153,18 @@ fn encoded_part(decoder: &mut Decoder<'_>, inputs: &[StoredValue]) -> Result<Sto
 fn next_local<T: Value>(
     arg: &LocalArg,
     inputs: &[StoredValue],
-    assemble: Assemble<T>,
+    assemble: &Assemble<T>,
 ) -> Result<Resolved<T>, DecodeError> {
-    let parts = |parts: &[LocalArg]| parts.iter().map(|part| local_part(part, inputs)).collect::<Result<Vec<_>, _>>();
+    let parts =
+        |parts: &[LocalArg]| parts.iter().map(|part| local_part(part, inputs)).collect::<Result<Vec<_>, _>>();
     let value = match arg {
         LocalArg::Value(_) | LocalArg::Input(_) => {
             return local_part(arg, inputs)?.typed().map(Resolved::Shared);
         }
-        LocalArg::None => assemble(Shape::Option, &[]),
-        LocalArg::Some(part) => assemble(Shape::Option, &[local_part(part, inputs)?]),
-        LocalArg::Seq(args) => assemble(Shape::Seq, &parts(args)?),
-        LocalArg::Tuple(args) => assemble(Shape::Tuple, &parts(args)?),
+        LocalArg::None => assemble.call(Shape::Option, &[]),
+        LocalArg::Some(part) => assemble.call(Shape::Option, &[local_part(part, inputs)?]),
+        LocalArg::Seq(args) => assemble.call(Shape::Seq, &parts(args)?),
+        LocalArg::Tuple(args) => assemble.call(Shape::Tuple, &parts(args)?),
     };
     value.map(Resolved::Owned)
 }

@@ -18,7 +18,7 @@ inventory::collect!(Registration);
 
 /// The functions that this binary can run.
 #[derive(Debug)]
-pub struct Registry {
+pub(crate) struct Registry {
     by_id: HashMap<FunctionId, &'static Function, FixedState>,
     /// By name, then by id.
     functions: Vec<&'static Function>,
@@ -35,7 +35,7 @@ struct Registered {
 static REGISTERED: Mutex<Registered> = Mutex::new(Registered { by_hand: Vec::new(), registry: None });
 
 /// The functions of this binary.
-pub fn registry() -> Arc<Registry> {
+pub(crate) fn registry() -> Arc<Registry> {
     let mut registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(registry) = &registered.registry {
         return registry.clone();
@@ -72,22 +72,22 @@ impl Registry {
     }
 
     /// The function of that id.
-    pub fn find(&self, id: FunctionId) -> Option<&'static Function> {
+    pub(crate) fn find(&self, id: FunctionId) -> Option<&'static Function> {
         self.by_id.get(&id).copied()
     }
 
     /// All of them, by name.
-    pub fn functions(&self) -> &[&'static Function] {
+    pub(crate) fn functions(&self) -> &[&'static Function] {
         &self.functions
     }
 
     /// Functions that share name and signature with another one: each needs a `#[task(name = "…")]` of its own.
-    pub fn ambiguous(&self) -> &[&'static Function] {
+    pub(crate) fn ambiguous(&self) -> &[&'static Function] {
         &self.ambiguous
     }
 
     /// Equal in binaries that have the same functions.
-    pub fn fingerprint(&self) -> u64 {
+    pub(crate) fn fingerprint(&self) -> u64 {
         let mut ids: Vec<u64> = self.by_id.keys().map(|id| id.0).collect();
         ids.sort_unstable();
         let mut hash = StableHash::new();
@@ -96,12 +96,12 @@ impl Registry {
     }
 
     /// Whether there is a function of that name, with whatever types.
-    pub fn has_name(&self, name: &str) -> bool {
+    pub(crate) fn has_name(&self, name: &str) -> bool {
         self.functions.binary_search_by(|function| function.name().cmp(name)).is_ok()
     }
 
     /// Names that `name` may have been meant to be, nearest first, three at most.
-    pub fn nearest_names(&self, name: &str) -> Vec<&'static str> {
+    pub(crate) fn nearest_names(&self, name: &str) -> Vec<&'static str> {
         const NAMES_MAX: usize = 3;
         let mut near: Vec<_> = self.functions.iter().map(|f| (distance(name, f.name()), f.name())).collect();
         near.retain(|(distance, candidate)| *distance * 3 <= name.len().max(candidate.len()));

@@ -12,7 +12,10 @@ pub struct Signature(StableHash);
 impl Signature {
     /// A function without arguments.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "a signature is always begun and finished in one expression")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a signature is always begun and finished in one expression"
+    )]
     pub fn new() -> Self {
         Signature(StableHash::new())
     }
@@ -44,7 +47,7 @@ impl Signature {
 
 /// Identity of one type: its name and its shape.
 #[must_use]
-pub fn type_signature<T: DeserializeOwned>() -> u64 {
+pub(crate) fn type_signature<T: DeserializeOwned>() -> u64 {
     let mut hash = StableHash::new();
     hash.text(type_name::<T>());
     shape::<T>(&mut hash);

@@ -169,7 +169,11 @@ impl<'de> de::Deserializer<'de> for &mut Tracer {
         visitor.visit_unit()
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, End> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, End> {
         self.named(b'U', name, &[])?;
         visitor.visit_unit()
     }
@@ -179,7 +183,11 @@ impl<'de> de::Deserializer<'de> for &mut Tracer {
         if self.recursing() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, End> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, End> {
         self.named(b'n', name, &[])?;
         self.inside::<V, _>(|tracer| visitor.visit_newtype_struct(tracer))
     }
@@ -322,7 +330,11 @@ impl<'de> de::VariantAccess<'de> for Chosen<'_> {
         visitor.visit_seq(Parts { tracer: self.tracer, left: len })
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, End> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, End> {
         self.tracer.named(b'3', "", fields)?;
         visitor.visit_seq(Parts { tracer: self.tracer, left: fields.len() })
     }

@@ -16,7 +16,7 @@ const EMPTY_ELEMENTS_MAX: usize = 1 << 20;
 /// Bytes that are no value of the type that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum DecodeError {
+pub(crate) enum DecodeError {
     /// The bytes end within the value.
     #[error("the bytes end too early")]
     Truncated,
@@ -39,7 +39,9 @@ pub enum DecodeError {
     #[error("a sequence has more than {EMPTY_ELEMENTS_MAX} empty elements")]
     TooLong,
     /// The type asks what it is given, and the bytes do not say.
-    #[error("the type needs a self-describing format (such as serde's untagged enums and flattened fields do)")]
+    #[error(
+        "the type needs a self-describing format (such as serde's untagged enums and flattened fields do)"
+    )]
     NotSelfDescribing,
     /// The value is here, and of another type.
     #[error("the value is a {found}, not a {wanted}")]
@@ -64,7 +66,10 @@ impl de::Error for DecodeError {
 ///
 /// # Errors
 /// When the bytes are no `T`, or more than a `T`.
-pub(crate) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8], shared: Option<&Bytes>) -> Result<T, DecodeError> {
+pub(crate) fn decode<T: DeserializeOwned + 'static>(
+    bytes: &[u8],
+    shared: Option<&Bytes>,
+) -> Result<T, DecodeError> {
     let mut decoder = Decoder { rest: bytes, depth: 0, shared };
     let value = decode_next(&mut decoder)?;
     decoder.finish()?;
@@ -75,7 +80,9 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8], shared: Option
 ///
 /// # Errors
 /// When the bytes do not begin with a `T`.
-pub(crate) fn decode_next<T: DeserializeOwned + 'static>(decoder: &mut Decoder<'_>) -> Result<T, DecodeError> {
+pub(crate) fn decode_next<T: DeserializeOwned + 'static>(
+    decoder: &mut Decoder<'_>,
+) -> Result<T, DecodeError> {
     match bulk::decode(decoder) {
         Some(value) => value,
         None => T::deserialize(decoder),
@@ -166,7 +173,10 @@ impl<'de> Decoder<'de> {
         std::str::from_utf8(self.run(1)?).map_err(|_| DecodeError::BadText)
     }
 
-    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    fn nested<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
         if self.depth == DEPTH_MAX {
             return Err(DecodeError::TooDeep);
         }
@@ -260,11 +270,19 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'de> {
         visitor.visit_unit()
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
         visitor.visit_unit()
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
         self.nested(|decoder| visitor.visit_newtype_struct(decoder))
     }
 
@@ -362,7 +380,10 @@ impl<'de> Elements<'_, 'de> {
 impl<'de> de::SeqAccess<'de> for Elements<'_, 'de> {
     type Error = DecodeError;
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, DecodeError> {
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, DecodeError> {
         if self.advance() { self.next(seed).map(Some) } else { Ok(None) }
     }
 
@@ -391,7 +412,10 @@ impl<'a, 'de> de::EnumAccess<'de> for &'a mut Decoder<'de> {
     type Error = DecodeError;
     type Variant = &'a mut Decoder<'de>;
 
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), DecodeError> {
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, Self::Variant), DecodeError> {
         let index = self.varint_64(32)? as u32;
         let index: de::value::U32Deserializer<DecodeError> = index.into_deserializer();
         Ok((seed.deserialize(index)?, self))

@@ -12,7 +12,9 @@ pub(crate) enum EncodeError {
     #[error("a value of type {type_name} cannot be encoded: {reason}")]
     Refused { type_name: &'static str, reason: String },
     /// A closure has no form that could travel.
-    #[error("{function} is a `local` closure and runs only on workers of this process; make it a #[task] fn or a lambda! to send it elsewhere")]
+    #[error(
+        "{function} is a `local` closure and runs only on workers of this process; make it a #[task] fn or a lambda! to send it elsewhere"
+    )]
     Local { function: String },
 }
 
@@ -24,7 +26,8 @@ pub(crate) fn encode_into<T: Serialize + 'static>(value: &T, out: &mut Vec<u8>) 
     if bulk::encode(value, out) {
         return Ok(());
     }
-    let refused = |e: postcard::Error| EncodeError::Refused { type_name: type_name::<T>(), reason: e.to_string() };
+    let refused =
+        |e: postcard::Error| EncodeError::Refused { type_name: type_name::<T>(), reason: e.to_string() };
     postcard::serialize_with_flavor(value, Appending(out)).map_err(refused)
 }
 

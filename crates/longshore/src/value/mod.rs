@@ -13,8 +13,7 @@ mod stored;
 mod tests;
 
 pub(crate) use bulk::put_varint;
-pub use decode::DecodeError;
-pub(crate) use decode::{Decoder, decode, decode_next};
+pub(crate) use decode::{DecodeError, Decoder, decode, decode_next};
 pub(crate) use encode::{EncodeError, encode_into};
 pub(crate) use size::nbytes_hint;
 pub use stored::StoredValue;

@@ -93,8 +93,20 @@ impl<'a> ser::Serializer for &'a mut Measure {
     type SerializeStructVariant = Self;
 
     fixed!(serialize_bool(bool), serialize_char(char), serialize_f32(f32), serialize_f64(f64));
-    fixed!(serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64), serialize_i128(i128));
-    fixed!(serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64), serialize_u128(u128));
+    fixed!(
+        serialize_i8(i8),
+        serialize_i16(i16),
+        serialize_i32(i32),
+        serialize_i64(i64),
+        serialize_i128(i128)
+    );
+    fixed!(
+        serialize_u8(u8),
+        serialize_u16(u16),
+        serialize_u32(u32),
+        serialize_u64(u64),
+        serialize_u128(u128)
+    );
 
     fn serialize_str(self, v: &str) -> Result<(), Refused> {
         self.add(v.len() + 8)
@@ -125,7 +137,11 @@ impl<'a> ser::Serializer for &'a mut Measure {
         self.add(1)
     }
 
-    fn serialize_newtype_struct<T: ?Sized + Serialize>(self, _: &'static str, value: &T) -> Result<(), Refused> {
+    fn serialize_newtype_struct<T: ?Sized + Serialize>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), Refused> {
         value.serialize(self)
     }
 
@@ -152,7 +168,13 @@ impl<'a> ser::Serializer for &'a mut Measure {
         Ok(self)
     }
 
-    fn serialize_tuple_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Result<Self, Refused> {
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self, Refused> {
         self.add(1)?;
         Ok(self)
     }
@@ -165,7 +187,13 @@ impl<'a> ser::Serializer for &'a mut Measure {
         Ok(self)
     }
 
-    fn serialize_struct_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Result<Self, Refused> {
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self, Refused> {
         self.add(1)?;
         Ok(self)
     }

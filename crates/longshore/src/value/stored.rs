@@ -71,7 +71,11 @@ impl StoredValue {
         Self::new(OnceLock::new(), OnceLock::from(payload), None)
     }
 
-    fn new(typed: OnceLock<Arc<AnyValue>>, encoded: OnceLock<Payload>, methods: Option<&'static Methods>) -> Self {
+    fn new(
+        typed: OnceLock<Arc<AnyValue>>,
+        encoded: OnceLock<Payload>,
+        methods: Option<&'static Methods>,
+    ) -> Self {
         StoredValue(Arc::new(Forms { typed, encoded, methods, making: Mutex::new(()) }))
     }
 
@@ -104,7 +108,8 @@ impl StoredValue {
     /// # Errors
     /// When the type's own `Serialize` refuses.
     pub(crate) fn encoded(&self) -> Result<Bytes, EncodeError> {
-        let refused = |reason| EncodeError::Refused { type_name: self.type_name().unwrap_or("value"), reason };
+        let refused =
+            |reason| EncodeError::Refused { type_name: self.type_name().unwrap_or("value"), reason };
         self.payload()?.to_bytes().map_err(refused)
     }
 
@@ -143,7 +148,10 @@ impl StoredValue {
     }
 
     fn other_type<T>(&self) -> DecodeError {
-        DecodeError::OtherType { wanted: type_name::<T>(), found: self.type_name().unwrap_or("value of another type") }
+        DecodeError::OtherType {
+            wanted: type_name::<T>(),
+            found: self.type_name().unwrap_or("value of another type"),
+        }
     }
 
     fn type_name(&self) -> Option<&'static str> {

@@ -182,13 +182,19 @@ fn bytes_that_are_no_argument_name_the_parameter_and_the_type() {
     let id = shout("a").function().expect("a function").id();
     let not_text = run(id, Args::from_encoded(vec![0, 2, 1, 0xff]), Vec::new()).unwrap_err();
     assert_eq!(not_text.kind, RunFailureKind::UndecodableArgument);
-    assert!(not_text.message.contains("`text`") && not_text.message.contains("String"), "{}", not_text.message);
+    assert!(
+        not_text.message.contains("`text`") && not_text.message.contains("String"),
+        "{}",
+        not_text.message
+    );
     let too_many = run(id, Args::from_encoded(vec![0, 2, 1, b'a', 0, 1, 0]), Vec::new()).unwrap_err();
     assert_eq!(too_many.kind, RunFailureKind::UndecodableArgument);
     let other = StoredValue::from_typed(5i64);
     let other_type = run(id, Args::from_encoded(vec![1, 0]), vec![other]).unwrap_err();
     assert!(other_type.message.contains("i64"), "{}", other_type.message);
-    for args in [vec![], vec![9], vec![1, 7], vec![0, 200, 1], vec![2, 255, 255, 255, 255, 255, 1], vec![3, 3, 3]] {
+    for args in
+        [vec![], vec![9], vec![1, 7], vec![0, 200, 1], vec![2, 255, 255, 255, 255, 255, 1], vec![3, 3, 3]]
+    {
         let failure = run(id, Args::from_encoded(args), Vec::new()).unwrap_err();
         assert_eq!(failure.kind, RunFailureKind::UndecodableArgument);
     }

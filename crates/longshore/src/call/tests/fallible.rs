@@ -99,7 +99,10 @@ fn pointers_texts_and_unspeakable_errors_fail_too() {
         Err(OnlyDebug)
     }
     let boxed = boxed().run().unwrap_err();
-    assert_eq!((boxed.message(), boxed.source().map(ToString::to_string)), ("cannot load", Some("inner".to_owned())));
+    assert_eq!(
+        (boxed.message(), boxed.source().map(ToString::to_string)),
+        ("cannot load", Some("inner".to_owned()))
+    );
     assert_eq!(sent().run().unwrap_err().message(), "just words");
     assert_eq!(text().run().unwrap_err().downcast_ref::<String>().map(String::as_str), Some("text"));
     assert_eq!(literal().run().unwrap_err().message(), "literal");

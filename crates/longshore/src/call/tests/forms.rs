@@ -27,7 +27,11 @@ fn the_attribute_gives_what_calls_start_from() {
 #[test]
 fn a_call_says_otherwise() {
     let call = everything().key("k").pure(false).priority(5).retries(0).resource("gpu", 0.5);
-    let call = call.timeout(Duration::from_millis(1)).workers(["w1", "w2"]).allow_other_workers().rerun(Rerun::Never);
+    let call = call
+        .timeout(Duration::from_millis(1))
+        .workers(["w1", "w2"])
+        .allow_other_workers()
+        .rerun(Rerun::Never);
     let node = node(&call);
     assert!(!node.is_pure());
     assert_eq!((node.retries(), node.priority(), node.timeout()), (0, 5, Some(Duration::from_millis(1))));
@@ -126,7 +130,7 @@ fn borrowed_parameters_see_the_stored_value_itself() {
     use crate::call::{Args, LocalArg, LocalArgs};
     use crate::value::StoredValue;
     #[task]
-    fn address(x: &Vec<i64>) -> usize {
+    fn address(x: &[i64]) -> usize {
         x.as_ptr() as usize
     }
     #[task]
