@@ -106,7 +106,7 @@ mod tokio {
         TokioRuntime::from_handle(theirs.handle().clone()).unwrap()
     }
 
-    /// Counts panic messages of the threads of one test: the hook is the process's.
+    /// Counts tokio's panics. One test uses it, and no other test here makes tokio panic.
     fn panics_reported() -> &'static AtomicU32 {
         static PANICS: AtomicU32 = AtomicU32::new(0);
         static HOOK: std::sync::Once = std::sync::Once::new();
@@ -150,6 +150,10 @@ mod tokio {
                 ::tokio::time::sleep(Duration::from_millis(1)).await;
             });
             assert_eq!(panics_reported().load(Ordering::SeqCst), before, "a refusal makes no noise");
+            // Without a budget only tokio's own panic tells.
+            let unconstrained = theirs.block_on(task::unconstrained(async { blocking_echo(&rt) }));
+            assert_eq!(unconstrained, Err(BlockOnError::InsideAsync));
+            assert_eq!(panics_reported().load(Ordering::SeqCst), before + 1);
         });
     }
 
