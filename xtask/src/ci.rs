@@ -3,15 +3,13 @@
 //! A failing step does not stop the others, so one run tells all. Only one profile and one set of features are built
 //! for the tests, the examples and the seeds, so that a clean checkout stays within minutes.
 
-use std::path::Path;
-use std::process::{Child, Command};
-use std::thread;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
 use crate::cargo::{self, Workspace, cargo};
-use crate::count::Count;
+use crate::count::{self, Count};
 use crate::{docs, sim, test, tidy};
 
 /// How long an example may run.
@@ -81,7 +79,12 @@ fn examples() -> anyhow::Result<Count> {
     let mut count = Count::default();
     for target in workspace.package("longshore-examples")?.programs() {
         let mut command = Command::new(workspace.debug_program(target));
-        count += check(within(EXAMPLE_DEADLINE, command.current_dir(cargo::root())));
+        eprintln!("+ {}", cargo::shown(&command));
+        let ok = count::wait(&mut command.current_dir(cargo::root()).spawn()?, Some(EXAMPLE_DEADLINE));
+        if !ok {
+            eprintln!("error: the example {} failed", target.name);
+        }
+        count += Count::one(ok);
     }
     if count == Count::default() {
         bail!("there is no example to run");
@@ -89,7 +92,7 @@ fn examples() -> anyhow::Result<Count> {
     Ok(count)
 }
 
-/// Runs the simulated workload that `examples` built. The workload says itself which seed failed.
+/// Runs the simulated workload that `examples` built.
 fn seeds(seeds: u64) -> anyhow::Result<Count> {
     let workspace = Workspace::read()?;
     let package = workspace.package(sim::PACKAGE)?;
@@ -98,30 +101,7 @@ fn seeds(seeds: u64) -> anyhow::Result<Count> {
     };
     let mut command = Command::new(workspace.debug_program(target));
     command.args(["--seeds", &seeds.to_string()]).current_dir(cargo::root());
-    within(SIM_DEADLINE, &mut command)?;
-    Ok(Count { passed: seeds, failed: 0 })
-}
-
-/// Runs a program that must succeed before the deadline.
-fn within(deadline: Duration, command: &mut Command) -> anyhow::Result<()> {
-    let name =
-        Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    eprintln!("+ {}", cargo::shown(command));
-    let mut child = command.spawn()?;
-    let end = Instant::now() + deadline;
-    while Instant::now() < end {
-        if let Some(status) = child.try_wait()? {
-            return if status.success() { Ok(()) } else { Err(anyhow::anyhow!("{name} failed: {status}")) };
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    stop(&mut child);
-    bail!("{name} did not finish within {} s", deadline.as_secs())
-}
-
-fn stop(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
+    Ok(count::run(&mut command, Some(SIM_DEADLINE)))
 }
 
 fn report(steps: &[Step]) -> anyhow::Result<()> {

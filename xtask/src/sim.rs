@@ -15,7 +15,7 @@ pub(crate) struct Args {
     seeds: u64,
     /// The first seed; a failing seed is run again by naming it here with `--seeds 1`.
     #[arg(long, default_value_t = 0)]
-    from: u64,
+    start: u64,
     /// More arguments for the workload, after `--`.
     #[arg(last = true)]
     rest: Vec<String>,
@@ -29,8 +29,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut command = cargo();
     command.args(["run", "--release", "--package", PACKAGE, "--bin", PROGRAM, "--"]);
     command.args(["--seeds", &args.seeds.to_string()]);
-    if args.from > 0 {
-        command.args(["--from", &args.from.to_string()]);
-    }
-    run_command(command.args(&args.rest))
+    command.args(["--start", &args.start.to_string()]).args(&args.rest);
+    run_command(&mut command)
 }

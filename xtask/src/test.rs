@@ -40,7 +40,7 @@ pub(crate) fn tests(args: &Args) -> Count {
         command.args(["test", "--no-fail-fast", "--all-targets"]);
     }
     select(&mut command, args);
-    count::run(&mut command)
+    count::run(&mut command, None)
 }
 
 /// The examples in the documentation; nextest does not know them.
@@ -48,7 +48,7 @@ pub(crate) fn doctests(args: &Args) -> Count {
     let mut command = cargo();
     command.args(["test", "--doc", "--no-fail-fast"]);
     select(&mut command, args);
-    count::run(&mut command)
+    count::run(&mut command, None)
 }
 
 fn select(command: &mut std::process::Command, args: &Args) {
