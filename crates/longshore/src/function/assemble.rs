@@ -2,7 +2,7 @@
 //!
 //! Where `#[task]` can see that a parameter is a `Vec`, an `Option`, an array or a tuple the parts stay typed. A type that
 //! merely looks like one to serde is assembled from encoded parts, whose concatenation is its encoding.
-use crate::value::{DecodeError, Decoder, StoredValue, Value, decode_next, put_varint};
+use crate::value::{DecodeError, Decoder, StoredValue, Value, decode, put_varint};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -82,9 +82,7 @@ fn from_encoded_parts<T: Value>(shape: Shape, parts: &[StoredValue]) -> Result<T
         bytes.extend_from_slice(&part);
     }
     let mut decoder = Decoder::new(&bytes);
-    let value = decode_next(&mut decoder)?;
-    decoder.finish()?;
-    Ok(value)
+    decode(&mut decoder)
 }
 
 /// Containers that take their parts as they are.

@@ -64,7 +64,7 @@ fn elf_note(program: &mut File) -> io::Result<Vec<u8>> {
     Err(io::ErrorKind::NotFound.into())
 }
 
-fn gnu_build_id(mut notes: &[u8]) -> io::Result<Vec<u8>> {
+pub(super) fn gnu_build_id(mut notes: &[u8]) -> io::Result<Vec<u8>> {
     const BUILD_ID_NOTE: u64 = 3;
     loop {
         let (name_len, len, kind) = (number(notes, 0, 4)?, number(notes, 4, 4)?, number(notes, 8, 4)?);

@@ -62,16 +62,12 @@ impl de::Error for DecodeError {
     }
 }
 
-/// Reads a `T` that takes all of `bytes`.
+/// Reads a `T` that takes all that is left.
 ///
 /// # Errors
 /// When the bytes are no `T`, or more than a `T`.
-pub(crate) fn decode<T: DeserializeOwned + 'static>(
-    bytes: &[u8],
-    shared: Option<&Bytes>,
-) -> Result<T, DecodeError> {
-    let mut decoder = Decoder { rest: bytes, depth: 0, shared };
-    let value = decode_next(&mut decoder)?;
+pub(crate) fn decode<T: DeserializeOwned + 'static>(decoder: &mut Decoder<'_>) -> Result<T, DecodeError> {
+    let value = decode_next(decoder)?;
     decoder.finish()?;
     Ok(value)
 }
@@ -80,9 +76,7 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(
 ///
 /// # Errors
 /// When the bytes do not begin with a `T`.
-pub(crate) fn decode_next<T: DeserializeOwned + 'static>(
-    decoder: &mut Decoder<'_>,
-) -> Result<T, DecodeError> {
+fn decode_next<T: DeserializeOwned + 'static>(decoder: &mut Decoder<'_>) -> Result<T, DecodeError> {
     match bulk::decode(decoder) {
         Some(value) => value,
         None => T::deserialize(decoder),
@@ -103,8 +97,9 @@ impl<'de> Decoder<'de> {
         Decoder { rest, depth: 0, shared: None }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
+    /// Reads from a buffer of which values may keep a share.
+    pub(super) fn shared(buffer: &'de Bytes) -> Self {
+        Decoder { rest: buffer, depth: 0, shared: Some(buffer) }
     }
 
     pub(crate) fn finish(&self) -> Result<(), DecodeError> {

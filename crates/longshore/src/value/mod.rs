@@ -13,7 +13,7 @@ mod stored;
 mod tests;
 
 pub(crate) use bulk::put_varint;
-pub(crate) use decode::{DecodeError, Decoder, decode, decode_next};
+pub(crate) use decode::{DecodeError, Decoder, decode};
 pub(crate) use encode::{EncodeError, encode_into};
 pub(crate) use size::nbytes_hint;
 pub use stored::StoredValue;
