@@ -38,8 +38,8 @@ impl Sim {
     /// dead, but its machine can still lose power.
     pub fn kill(&self, name: &str, how: Kill) {
         let pid = self.pid(name);
-        let tasks = self.world.with(|state| state.kill(pid, how));
-        drop(tasks); // Runs destructors, which may use the world.
+        let remains = self.world.with(|state| state.kill(pid, how));
+        drop(remains); // Runs destructors, which may use the world.
     }
 
     /// Kills every process whose name fits `pattern`, and says which.
@@ -60,6 +60,20 @@ impl Sim {
             self.start(&boot, &rt);
         }
         rt
+    }
+
+    /// Stops a process as SIGSTOP does, or a virtual machine that is moved: none of its tasks and jobs run, while
+    /// its kernel goes on accepting connections and bytes. Time passes for it all the same.
+    pub fn pause(&self, name: &str) {
+        let pid = self.pid(name);
+        self.world.with(|state| state.pause(pid));
+    }
+
+    /// Lets a paused process go on.
+    pub fn resume(&self, name: &str) {
+        let pid = self.pid(name);
+        let woken = self.world.with(|state| state.resume(pid));
+        self.world.ready.put_back(woken);
     }
 
     /// Lets nothing through between two processes. Connections stay: what is sent on them is held until
@@ -90,13 +104,17 @@ impl Sim {
             for (from, to) in state.net.cuts() {
                 state.heal(from, to);
             }
-            state.net.reset_speeds();
+            state.net.restore_speeds();
         });
     }
 
-    /// Undoes all cuts, gives all links their default speed, and restarts what is dead and can be booted.
+    /// Undoes all cuts and pauses, gives all links their default speed, and restarts what is dead and can be
+    /// booted.
     pub fn heal_all(&self) {
         self.heal_links();
+        for name in self.processes("*") {
+            self.resume(&name);
+        }
         let dead: Vec<String> = self.world.with(|state| {
             let all = state.processes.iter().map(|(name, pid)| (name, state.processes.get(pid)));
             let dead = all.filter(|(_, process)| process.life != Life::Alive && process.boot.is_some());
@@ -129,6 +147,13 @@ impl Sim {
     pub fn limit_link(&self, a: &str, b: &str, bytes_per_s: u64) {
         for (from, to) in self.both_ways(a, b) {
             self.world.with(|state| state.net.link(from, to).bandwidth_bytes_per_s = Some(bytes_per_s));
+        }
+    }
+
+    /// Gives the link between two processes the default latency and bandwidth again.
+    pub fn restore_link(&self, a: &str, b: &str) {
+        for (from, to) in self.both_ways(a, b) {
+            self.world.with(|state| state.net.link(from, to).restore_speed());
         }
     }
 

@@ -12,6 +12,14 @@ use crate::process::Incarnation;
 use crate::state::State;
 use crate::trace::Happening;
 
+/// What is to be done with a job whose time is over.
+pub(crate) enum Finished {
+    Run(BoxJob),
+    Drop(BoxJob),
+    /// Nothing: its process is paused.
+    Later,
+}
+
 impl State {
     pub(crate) fn start_job(
         &mut self,
@@ -27,12 +35,16 @@ impl State {
         Ok(())
     }
 
-    /// Notes the end of a job and says whether it is to run at all.
-    pub(crate) fn finish_job(&mut self, owner: Incarnation, name: &'static str) -> bool {
-        self.note(Happening::Job { pid: owner.pid, name });
+    /// A job comes to its end. What it returns is to be run, or to be dropped if its process has died.
+    pub(crate) fn finish_job(&mut self, owner: Incarnation, name: &'static str, job: BoxJob) -> Finished {
         let alive = self.is_alive(owner);
+        if let Some(paused) = self.processes.get_mut(owner.pid).paused.as_mut().filter(|_| alive) {
+            paused.jobs.push(Event::Job { owner, name, job });
+            return Finished::Later;
+        }
+        self.note(Happening::Job { pid: owner.pid, name });
         self.stats.jobs += u64::from(alive);
-        alive
+        if alive { Finished::Run(job) } else { Finished::Drop(job) }
     }
 
     /// What a job costs, or the function that says so: a user's code does not run under the lock.

@@ -42,13 +42,15 @@
 //!   RST, half close, refused connections, SYN retries, a bounded accept queue.
 //! * **Faults**: links cut in one direction or both (bytes are held, sent again after [`Sim::heal`], and time
 //!   their writer out meanwhile), resets, slow links, processes that die with ([`Kill::Process`]) or without
-//!   ([`Kill::Power`]) their kernel closing their sockets, restarts, clock skew. [`Faults`] draws them from a seed.
+//!   ([`Kill::Power`]) their kernel closing their sockets, restarts, pauses, clock skew. [`Faults`] draws them from
+//!   a seed.
 //! * **Compute**: a blocking job runs once, inline, and takes the virtual time that [`JobCost`] says.
 //!
 //! # What is deliberately absent
 //!
 //! UDP, Unix sockets and disks; the processor time of a poll (it is zero); loss and reordering (TCP hides them);
-//! a limit on what one host sends over all its links together. A host is its name: `127.0.0.1`, `localhost`,
+//! the time that acknowledgements take (a writer has room as soon as its peer has read) and keepalive; a limit on
+//! what one host sends over all its links together. A host is its name: `127.0.0.1`, `localhost`,
 //! `0.0.0.0` and `::` mean the process's own host.
 
 mod agenda;

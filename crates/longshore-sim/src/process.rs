@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use longshore_rt::{BoxFuture, TaskMeta};
 
+use crate::agenda::Event;
 use crate::clock::Clock;
 use crate::config::Kill;
 use crate::net::Side;
@@ -46,6 +47,13 @@ impl Boot {
     }
 }
 
+/// What a paused process will do first when it goes on.
+#[derive(Default)]
+pub(crate) struct Paused {
+    pub(crate) woken: Vec<Key>,
+    pub(crate) jobs: Vec<Event>,
+}
+
 pub(crate) struct Process {
     pub(crate) name: Arc<str>,
     pub(crate) life: Life,
@@ -54,6 +62,8 @@ pub(crate) struct Process {
     pub(crate) clock: Clock,
     pub(crate) port: u16,
     pub(crate) tasks: BTreeSet<Key>,
+    /// What is ready while the process is paused; nothing is when it is absent.
+    pub(crate) paused: Option<Paused>,
     /// The ends of connections that are open here.
     pub(crate) ends: BTreeSet<(Key, Side)>,
     pub(crate) boot: Option<Boot>,
@@ -83,6 +93,7 @@ impl Processes {
             clock: Clock::default(),
             port: 0,
             tasks: BTreeSet::new(),
+            paused: None,
             ends: BTreeSet::new(),
             boot: None,
         });
@@ -107,22 +118,25 @@ impl Processes {
     }
 }
 
+/// What a killed process leaves: tasks, and jobs that waited for the end of a pause.
+pub(crate) type Remains = (Vec<TaskSlot>, Option<Paused>);
+
 impl State {
     pub(crate) fn is_alive(&self, who: Incarnation) -> bool {
         let process = self.processes.get(who.pid);
         !self.closed && process.life == Life::Alive && process.epoch == who.epoch
     }
 
-    /// Ends a process and returns its tasks, to be dropped when the world is unlocked.
-    pub(crate) fn kill(&mut self, pid: Pid, how: Kill) -> Vec<TaskSlot> {
+    /// Ends a process and returns what is left of it, to be dropped when the world is unlocked.
+    pub(crate) fn kill(&mut self, pid: Pid, how: Kill) -> Remains {
         match self.processes.get(pid).life {
             Life::Alive => {}
             // The machine of a dead process can still vanish.
             Life::Dead(Kill::Process) if how == Kill::Power => {
                 self.processes.get_mut(pid).life = Life::Dead(how);
-                return Vec::new();
+                return Remains::default();
             }
-            Life::Dead(_) => return Vec::new(),
+            Life::Dead(_) => return Remains::default(),
         }
         self.note(Happening::Killed { pid, how });
         self.close_listeners(pid, how);
@@ -136,8 +150,28 @@ impl State {
         let process = self.processes.get_mut(pid);
         process.life = Life::Dead(how);
         process.epoch += 1;
+        let paused = process.paused.take();
         let tasks = std::mem::take(&mut process.tasks);
-        tasks.into_iter().filter_map(|key| self.tasks.remove(key)).collect()
+        (tasks.into_iter().filter_map(|key| self.tasks.remove(key)).collect(), paused)
+    }
+
+    /// Lets no task and no job of a process run.
+    pub(crate) fn pause(&mut self, pid: Pid) {
+        let process = self.processes.get_mut(pid);
+        if process.life == Life::Alive && process.paused.is_none() {
+            process.paused = Some(Paused::default());
+            self.note(Happening::Paused { pid });
+        }
+    }
+
+    /// Ends a pause; the tasks that were woken meanwhile are to be put back.
+    pub(crate) fn resume(&mut self, pid: Pid) -> Vec<Key> {
+        let Some(paused) = self.processes.get_mut(pid).paused.take() else { return Vec::new() };
+        self.note(Happening::Resumed { pid });
+        for job in paused.jobs {
+            self.after(0, job);
+        }
+        paused.woken
     }
 
     /// Brings a dead process to life, without running anything in it.

@@ -12,6 +12,7 @@ use longshore_rt::{BlockOnError, BoxJob, ThreadContext};
 
 use crate::agenda::Event;
 use crate::clock::nanos;
+use crate::job::Finished;
 use crate::ready::{Ready, TaskWake};
 use crate::sim::Sim;
 use crate::slab::Key;
@@ -96,15 +97,32 @@ impl Sim {
     /// [`SimConfig`](crate::SimConfig) is passed, tasks run on without time passing, a task panics and nobody
     /// takes note, or another OS thread takes part. A panic in `fut` passes through.
     pub fn run<F: Future>(&self, fut: F) -> Result<F::Output, BlockOnError> {
+        self.drive(fut, u64::MAX, "deadlock: nothing is ready and nothing is going to happen")
+    }
+
+    /// Runs the world until `fut` is done, which it must be before that much more virtual time has passed: for
+    /// what a healed world owes.
+    ///
+    /// # Errors
+    /// As [`run`](Sim::run).
+    ///
+    /// # Panics
+    /// As [`run`](Sim::run), and when the time is over.
+    pub fn run_within<F: Future>(&self, time: Duration, fut: F) -> Result<F::Output, BlockOnError> {
+        let limit = nanos(self.elapsed() + time);
+        self.drive(fut, limit, &format!("overdue: what the run waits for has not happened within {time:?}"))
+    }
+
+    fn drive<F: Future>(&self, fut: F, limit: u64, idle: &str) -> Result<F::Output, BlockOnError> {
         let session = Session::begin(&self.world)?;
         let mut fut = pin!(fut);
         let wake = TaskWake::new(Arc::clone(&self.world.ready), session.root);
         let waker = Waker::from(Arc::clone(&wake));
         waker.wake_by_ref();
         loop {
-            match self.round(u64::MAX) {
+            match self.round(limit) {
                 Round::Worked => {}
-                Round::Idle => self.fail("deadlock: nothing is ready and nothing is going to happen"),
+                Round::Idle => self.fail(idle),
                 Round::Root => {
                     wake.begin_poll();
                     let _mark = ThreadContext::Async.enter();
@@ -127,7 +145,7 @@ impl Sim {
         let _session = Session::begin(&self.world)?;
         let limit = nanos(deadline);
         while !matches!(self.round(limit), Round::Idle) {}
-        self.world.with(|state| state.now = state.now.max(limit));
+        self.world.with(|state| state.advance(limit));
         Ok(())
     }
 
@@ -254,9 +272,10 @@ impl State {
             Event::Stall { conn, side, generation } => self.stall(conn, side, generation),
             Event::Syn(syn) => self.deliver_syn(syn),
             Event::Answer { dial, answer } => self.answer_dial(dial, answer),
-            Event::Job { owner, name, job } => match self.finish_job(owner, name) {
-                true => return Next::Job(job),
-                false => return Next::Forget(job),
+            Event::Job { owner, name, job } => match self.finish_job(owner, name, job) {
+                Finished::Run(job) => return Next::Job(job),
+                Finished::Drop(job) => return Next::Forget(job),
+                Finished::Later => {}
             },
             Event::Script(script) => {
                 self.note(Happening::Script);

@@ -114,12 +114,17 @@ impl State {
             return None;
         }
         let (at, event) = self.agenda.pop()?;
-        if at > self.now {
-            (self.now, self.polls_now) = (at, 0);
-        }
+        self.advance(at);
         self.stats.events += 1;
         self.stats.steps += 1;
         Some(event)
+    }
+
+    /// Moves the clock, never back.
+    pub(crate) fn advance(&mut self, at: u64) {
+        if at > self.now {
+            (self.now, self.polls_now) = (at, 0);
+        }
     }
 
     /// A script that is to run before the next step.

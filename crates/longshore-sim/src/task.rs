@@ -57,6 +57,10 @@ impl State {
     /// Takes a woken task out of its slot; nothing if it has ended since it was woken.
     pub(crate) fn begin_poll(&mut self, key: Key) -> Option<Turn> {
         let slot = self.tasks.get_mut(key)?;
+        if let Some(paused) = &mut self.processes.get_mut(slot.pid).paused {
+            paused.woken.push(key);
+            return None;
+        }
         let Some(future) = slot.future.take() else {
             self.deferred.push(key);
             return None;

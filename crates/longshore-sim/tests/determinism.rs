@@ -68,6 +68,14 @@ fn the_same_seed_gives_the_same_run() {
     assert_eq!(fingerprints.len(), 30, "different seeds give different runs");
 }
 
+/// When all processes are gone and what was on its way has arrived, no connection and no task is left.
+fn assert_nothing_is_left(sim: &Sim) {
+    sim.kill_matching("*", Kill::Process);
+    sim.run_for(secs(60)).unwrap();
+    let Stats { tasks_live, connections_live, .. } = sim.stats();
+    assert_eq!((tasks_live, connections_live), (0, 0), "{}", sim.report());
+}
+
 #[test]
 fn faults_that_are_drawn_are_part_of_the_seed() {
     let run = |seed| {
@@ -78,7 +86,9 @@ fn faults_that_are_drawn_are_part_of_the_seed() {
         echo::finish(&sim, &tally, 6);
         // Those that were done before the end have been restarted, perhaps, and count again.
         assert!(sim.elapsed() < plan.end + secs(300), "seed {seed}: all ends once all is healed\n{plan}");
-        outcome(&sim, tally.echoes.load(Relaxed))
+        let outcome = outcome(&sim, tally.echoes.load(Relaxed));
+        assert_nothing_is_left(&sim);
+        outcome
     };
     for seed in 0..30 {
         assert_same(seed, &run(seed), &run(seed));

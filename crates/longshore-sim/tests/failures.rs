@@ -99,6 +99,17 @@ fn endless_runs_fail() {
 }
 
 #[test]
+fn what_is_owed_is_owed_in_time() {
+    let sim = Sim::new(SimConfig::seed(43));
+    let a = sim.node("a");
+    let second = Duration::from_secs(1);
+    assert_eq!(sim.run_within(second, a.sleep(second)), Ok(()));
+    let text = panic_of(|| sim.run_within(second, a.sleep(second * 2)).unwrap());
+    assert!(text.contains("overdue") && text.contains("1s"), "{text}");
+    assert_eq!(sim.elapsed(), second, "it is not waited for longer");
+}
+
+#[test]
 fn a_panic_that_leaves_a_raw_task_fails_the_run() {
     let sim = Sim::new(SimConfig::seed(37));
     let a = sim.node("a");

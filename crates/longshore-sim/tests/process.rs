@@ -272,3 +272,39 @@ fn a_blocking_job_may_wait_for_the_world() {
         assert!((9..12).contains(&ticks.load(Relaxed)), "others run meanwhile");
     }
 }
+
+#[test]
+fn a_paused_process_does_nothing_until_it_is_resumed() {
+    let sim = Sim::new(SimConfig::seed(1));
+    let tally = echo::populate(&sim, 1, 1000, false);
+    sim.run_until(secs(5)).unwrap();
+    sim.pause("w0");
+    let before = tally.echoes.load(Relaxed);
+    assert!(before > 2);
+    sim.run_until(secs(100)).unwrap();
+    assert_eq!(tally.echoes.load(Relaxed), before);
+    sim.resume("w0");
+    sim.resume("w0");
+    sim.run_until(secs(200)).unwrap();
+    assert!(tally.echoes.load(Relaxed) > before + 50);
+    assert!(tally.failures.load(Relaxed) <= 1, "its kernel kept the connection");
+}
+
+#[test]
+fn jobs_of_a_paused_process_wait_and_die_with_it() {
+    let sim = Sim::new(SimConfig::seed(1));
+    let (a, b) = (sim.node("a"), sim.node("b"));
+    let jobs = [a.spawn_blocking("job", || 1), b.spawn_blocking("job", || 1)];
+    sim.pause("a");
+    sim.pause("b");
+    sim.run_until(secs(1)).unwrap();
+    assert!(jobs.iter().all(|job| !job.is_finished()));
+    sim.resume("a");
+    sim.kill("b", Kill::Process);
+    let [first, second] = jobs;
+    let ends = sim.run(async { (first.await, second.await) });
+    assert_eq!(ends, Ok((Ok(1), Err(JoinError::RuntimeGone))));
+    assert_eq!(sim.elapsed(), secs(1));
+    sim.restart("b");
+    assert!(sim.is_alive("b"), "and is not paused any more");
+}

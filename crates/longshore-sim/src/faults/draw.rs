@@ -65,35 +65,54 @@ impl<'a> Drawing<'a> {
     fn draw(&mut self, at: Duration, kind: FaultKind, rng: &mut Rng) {
         let over = (at + rng.duration(&self.faults.outage)).min(self.end);
         match kind {
-            FaultKind::Cut => {
-                let Some((a, b)) = self.pair(rng) else { return };
-                self.plan.push((over, Fault::Heal { a: a.clone(), b: b.clone() }));
-                self.plan.push((at, Fault::Cut { a, b }));
-            }
-            FaultKind::CutOneway => {
-                let Some((from, to)) = self.pair(rng) else { return };
-                self.plan.push((over, Fault::Heal { a: from.clone(), b: to.clone() }));
-                self.plan.push((at, Fault::CutOneway { from, to }));
-            }
-            FaultKind::Reset => {
-                let Some((a, b)) = self.pair(rng) else { return };
-                self.plan.push((at, Fault::Reset { a, b }));
-            }
-            FaultKind::Slow => {
-                let Some((a, b)) = self.pair(rng) else { return };
-                let least = rng.duration(&self.faults.slow_latency);
-                let latency = least..=rng.duration(&(least..=*self.faults.slow_latency.end()));
-                self.plan.push((at, Fault::Slow { a, b, latency }));
-            }
             FaultKind::KillProcess => self.kill(at, over, Kill::Process, rng),
             FaultKind::KillPower => self.kill(at, over, Kill::Power, rng),
-            FaultKind::WallClock => {
-                let Some(name) = rng.pick(self.victims).cloned() else { return };
-                let reach = rng.between(0, WALL_CLOCK_MAX_NS) as i64;
-                let offset_ns = if rng.one_in(2) { reach } else { -reach };
-                self.plan.push((at, Fault::WallClock { name, offset_ns }));
+            FaultKind::Pause | FaultKind::WallClock => {
+                if let Some(name) = rng.pick(self.victims).cloned() {
+                    self.disturb(at, over, kind, name, rng);
+                }
+            }
+            FaultKind::Cut | FaultKind::CutOneway | FaultKind::Reset | FaultKind::Slow | FaultKind::Limit => {
+                if let Some((a, b)) = self.pair(rng) {
+                    self.impair(at, over, kind, a, b, rng);
+                }
             }
         }
+    }
+
+    /// Does something to a link, and undoes it.
+    fn impair(&mut self, at: Duration, over: Duration, kind: FaultKind, a: String, b: String, rng: &mut Rng) {
+        let heal = Fault::Heal { a: a.clone(), b: b.clone() };
+        let restore = Fault::Restore { a: a.clone(), b: b.clone() };
+        let (fault, end) = match kind {
+            FaultKind::CutOneway => (Fault::CutOneway { from: a, to: b }, Some(heal)),
+            FaultKind::Reset => (Fault::Reset { a, b }, None),
+            FaultKind::Slow => {
+                let least = rng.duration(&self.faults.slow_latency);
+                let latency = least..=rng.duration(&(least..=*self.faults.slow_latency.end()));
+                (Fault::Slow { a, b, latency }, Some(restore))
+            }
+            FaultKind::Limit => {
+                let range = &self.faults.limit_bytes_per_s;
+                let bytes_per_s = rng.between(*range.start(), *range.end());
+                (Fault::Limit { a, b, bytes_per_s }, Some(restore))
+            }
+            _ => (Fault::Cut { a, b }, Some(heal)),
+        };
+        self.plan.push((at, fault));
+        self.plan.extend(end.map(|end| (over, end)));
+    }
+
+    /// Does something to a process that does not end it.
+    fn disturb(&mut self, at: Duration, over: Duration, kind: FaultKind, name: String, rng: &mut Rng) {
+        if kind == FaultKind::Pause {
+            self.plan.push((over, Fault::Resume { name: name.clone() }));
+            self.plan.push((at, Fault::Pause { name }));
+            return;
+        }
+        let reach = rng.between(0, WALL_CLOCK_MAX_NS) as i64;
+        let offset_ns = if rng.one_in(2) { reach } else { -reach };
+        self.plan.push((at, Fault::WallClock { name, offset_ns }));
     }
 
     fn kill(&mut self, at: Duration, over: Duration, how: Kill, rng: &mut Rng) {

@@ -25,25 +25,31 @@ pub enum FaultKind {
     CutOneway,
     /// All connections between two processes are reset.
     Reset,
-    /// A link is slow from now on.
+    /// A link is slow for a while.
     Slow,
+    /// A link lets few bytes through for a while.
+    Limit,
     /// A process is killed and restarted later; its kernel closes its sockets.
     KillProcess,
     /// A machine loses power and is restarted later.
     KillPower,
+    /// A process is paused for a while.
+    Pause,
     /// The wall clock of a process jumps.
     WallClock,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Cut,
         Self::CutOneway,
         Self::Reset,
         Self::Slow,
+        Self::Limit,
         Self::KillProcess,
         Self::KillPower,
+        Self::Pause,
         Self::WallClock,
     ];
 }
@@ -59,10 +65,14 @@ pub struct FaultRates {
     pub reset_per_min: u32,
     /// [`FaultKind::Slow`].
     pub slow_per_min: u32,
+    /// [`FaultKind::Limit`].
+    pub limit_per_min: u32,
     /// [`FaultKind::KillProcess`].
     pub kill_process_per_min: u32,
     /// [`FaultKind::KillPower`].
     pub kill_power_per_min: u32,
+    /// [`FaultKind::Pause`].
+    pub pause_per_min: u32,
     /// [`FaultKind::WallClock`].
     pub wall_clock_per_min: u32,
 }
@@ -91,8 +101,10 @@ impl FaultRates {
             FaultKind::CutOneway => &mut self.cut_oneway_per_min,
             FaultKind::Reset => &mut self.reset_per_min,
             FaultKind::Slow => &mut self.slow_per_min,
+            FaultKind::Limit => &mut self.limit_per_min,
             FaultKind::KillProcess => &mut self.kill_process_per_min,
             FaultKind::KillPower => &mut self.kill_power_per_min,
+            FaultKind::Pause => &mut self.pause_per_min,
             FaultKind::WallClock => &mut self.wall_clock_per_min,
         }
     }
@@ -123,12 +135,14 @@ pub struct Faults {
     pub period: Duration,
     /// How often what happens.
     pub rates: FaultRates,
-    /// How long cuts last and the killed stay dead.
+    /// How long faults last: cuts, slowness, pauses, and the time until a restart.
     pub outage: RangeInclusive<Duration>,
     /// The latencies from which that of a slow link is drawn.
     pub slow_latency: RangeInclusive<Duration>,
-    /// Patterns of the names of the processes that may be killed and whose wall clock may jump. Only processes
-    /// that can be restarted are.
+    /// The bytes per second from which the rate of a limited link is drawn.
+    pub limit_bytes_per_s: RangeInclusive<u64>,
+    /// Patterns of the names of the processes that may be killed or paused and whose wall clock may jump, as far
+    /// as they can be restarted.
     pub victims: Vec<String>,
     /// Patterns of the names of the processes whose links may fail.
     pub linked: Vec<String>,
@@ -147,6 +161,7 @@ impl Faults {
             rates: FaultRates::uniform(2),
             outage: Duration::from_millis(100)..=Duration::from_secs(20),
             slow_latency: Duration::from_millis(5)..=Duration::from_secs(1),
+            limit_bytes_per_s: 1_000..=1_000_000,
             victims: vec!["*".to_owned()],
             linked: vec!["*".to_owned()],
             dead_max: usize::MAX,

@@ -48,6 +48,22 @@ pub enum Fault {
         /// The new latency.
         latency: RangeInclusive<Duration>,
     },
+    /// [`Sim::limit_link`].
+    Limit {
+        /// One end.
+        a: String,
+        /// The other.
+        b: String,
+        /// The new rate.
+        bytes_per_s: u64,
+    },
+    /// [`Sim::restore_link`].
+    Restore {
+        /// One end.
+        a: String,
+        /// The other.
+        b: String,
+    },
     /// [`Sim::kill`].
     Kill {
         /// Whom.
@@ -57,6 +73,16 @@ pub enum Fault {
     },
     /// [`Sim::restart`], unless the process is alive.
     Restart {
+        /// Whom.
+        name: String,
+    },
+    /// [`Sim::pause`].
+    Pause {
+        /// Whom.
+        name: String,
+    },
+    /// [`Sim::resume`].
+    Resume {
         /// Whom.
         name: String,
     },
@@ -80,12 +106,16 @@ impl Fault {
             Self::Heal { a, b } => sim.heal(a, b),
             Self::Reset { a, b } => sim.reset_between(a, b),
             Self::Slow { a, b, latency } => sim.slow_link(a, b, latency.clone()),
+            Self::Limit { a, b, bytes_per_s } => sim.limit_link(a, b, *bytes_per_s),
+            Self::Restore { a, b } => sim.restore_link(a, b),
             Self::Kill { name, how } => sim.kill(name, *how),
             Self::Restart { name } => {
                 if !sim.is_alive(name) {
                     sim.restart(name);
                 }
             }
+            Self::Pause { name } => sim.pause(name),
+            Self::Resume { name } => sim.resume(name),
             Self::WallClock { name, offset_ns } => sim.jump_wall_clock(name, *offset_ns),
             Self::HealAll => sim.heal_all(),
         }
@@ -100,8 +130,12 @@ impl fmt::Display for Fault {
             Self::Heal { a, b } => write!(f, "heal {a} <-> {b}"),
             Self::Reset { a, b } => write!(f, "reset {a} <-> {b}"),
             Self::Slow { a, b, latency } => write!(f, "slow {a} <-> {b} {latency:?}"),
+            Self::Limit { a, b, bytes_per_s } => write!(f, "limit {a} <-> {b} to {bytes_per_s} bytes/s"),
+            Self::Restore { a, b } => write!(f, "restore {a} <-> {b}"),
             Self::Kill { name, how } => write!(f, "kill {name} ({how:?})"),
             Self::Restart { name } => write!(f, "restart {name}"),
+            Self::Pause { name } => write!(f, "pause {name}"),
+            Self::Resume { name } => write!(f, "resume {name}"),
             Self::WallClock { name, offset_ns } => write!(f, "wall clock of {name} off by {offset_ns} ns"),
             Self::HealAll => f.write_str("heal all"),
         }

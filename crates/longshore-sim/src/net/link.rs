@@ -25,6 +25,14 @@ pub(crate) struct Link {
     free_at: u64,
 }
 
+impl Link {
+    /// What has been sent at the old rate still takes its time.
+    pub(crate) fn restore_speed(&mut self) {
+        self.latency = None;
+        self.bandwidth_bytes_per_s = None;
+    }
+}
+
 impl Net {
     pub(crate) fn link(&mut self, from: Pid, to: Pid) -> &mut Link {
         self.links.entry((from, to)).or_default()
@@ -40,11 +48,8 @@ impl Net {
     }
 
     /// Gives every link the default latency and bandwidth again.
-    pub(crate) fn reset_speeds(&mut self) {
-        for link in self.links.values_mut() {
-            link.latency = None;
-            link.bandwidth_bytes_per_s = None;
-        }
+    pub(crate) fn restore_speeds(&mut self) {
+        self.links.values_mut().for_each(Link::restore_speed);
     }
 }
 
