@@ -1,6 +1,7 @@
 //! `cargo xtask cluster`: a scheduler and some workers on loopback, to play with.
 //!
-//! They are processes of the `longshore` command in the terminal's own group, so Ctrl-C ends all of them.
+//! They are processes of the `longshore` command in the terminal's own group, so Ctrl-C ends all of them. Workers run
+//! the functions of one program; an example is taken when none is named.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -12,12 +13,18 @@ use crate::cargo::{self, Workspace, cargo};
 /// Options of `cargo xtask cluster`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How many workers.
+    /// How many worker processes.
     #[arg(long, default_value_t = 2)]
     workers: usize,
     /// The port of the scheduler.
     #[arg(long, default_value_t = 8786)]
     port: u16,
+    /// The example whose functions the workers run.
+    #[arg(long, default_value = "wordcount")]
+    example: String,
+    /// A program of your own instead, which calls `longshore::init()` first.
+    #[arg(long, value_name = "BIN", conflicts_with = "example")]
+    exec: Option<PathBuf>,
 }
 
 /// Starts them and waits until the scheduler ends.
@@ -25,34 +32,34 @@ pub(crate) struct Args {
 /// # Errors
 /// When one of them cannot be built or started.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let program = build()?;
+    let longshore = build("longshore-cli", "longshore")?;
+    let exec = match &args.exec {
+        Some(exec) => exec.clone(),
+        None => build("longshore-examples", &args.example)?,
+    };
     let address = format!("tcp://127.0.0.1:{}", args.port);
-    let mut scheduler = start(&program, &["scheduler", "--port", &args.port.to_string()])?;
-    let mut workers = Vec::new();
-    for number in 1..=args.workers {
-        workers.push(start(&program, &["worker", &address, "--name", &format!("w{number}")])?);
-    }
-    eprintln!("scheduler at {address}, {} workers; Ctrl-C ends them", args.workers);
+    let mut scheduler = start(Command::new(&longshore).args(["scheduler", "--listen", &address]))?;
+    let count = args.workers.to_string();
+    let mut supervisor = Command::new(&longshore);
+    supervisor.args(["worker", &address, "--workers", &count, "--exec"]).arg(&exec);
+    let mut supervisor = start(&mut supervisor)?;
+    eprintln!("connect to {address}; Ctrl-C ends it");
     let status = scheduler.wait()?;
     eprintln!("the scheduler ended: {status}");
-    for mut worker in workers {
-        let _ = worker.kill();
-        let _ = worker.wait();
-    }
+    let _ = supervisor.wait();
     Ok(())
 }
 
-fn build() -> anyhow::Result<PathBuf> {
-    cargo::run(cargo().args(["build", "--package", "longshore-cli"]))?;
+fn build(package: &str, program: &str) -> anyhow::Result<PathBuf> {
+    cargo::run(cargo().args(["build", "--package", package, "--bin", program]))?;
     let workspace = Workspace::read()?;
-    let package = workspace.package("longshore-cli")?;
-    let target =
-        package.programs().find(|t| t.name == "longshore").context("longshore-cli has no `longshore`")?;
-    Ok(workspace.debug_program(target))
+    let mut programs = workspace.package(package)?.programs();
+    let target = programs.find(|t| t.name == program);
+    Ok(workspace.debug_program(target.with_context(|| format!("{package} has no program {program}"))?))
 }
 
-fn start(program: &Path, args: &[&str]) -> anyhow::Result<Child> {
-    let mut command = Command::new(program);
-    eprintln!("+ {}", cargo::shown(command.args(args)));
-    command.spawn().with_context(|| format!("cannot start {}", program.display()))
+fn start(command: &mut Command) -> anyhow::Result<Child> {
+    eprintln!("+ {}", cargo::shown(command));
+    let program = Path::new(command.get_program()).display().to_string();
+    command.spawn().with_context(|| format!("cannot start {program}"))
 }
