@@ -5,6 +5,7 @@ extern crate self as longshore;
 
 mod address;
 pub mod call;
+pub mod context;
 pub mod error;
 pub(crate) mod function;
 pub mod future;
@@ -14,9 +15,11 @@ mod link;
 pub mod __private;
 pub mod scheduler;
 pub(crate) mod value;
+pub mod worker;
 
 pub use address::{Address, ParseAddressError};
 pub use call::{Arg, Call, Input, Local, Rerun, TaskFn, local};
+pub use context::{TaskContext, context, try_context};
 pub use error::{TaskError, TaskErrorKind};
 pub use function::Reschedule;
 pub use future::TaskFuture;
@@ -24,3 +27,4 @@ pub use link::{ConnectError, LinkError, ListenError};
 pub use longshore_macros::{lambda, register, task};
 pub use scheduler::{Scheduler, SchedulerBuilder, SchedulerError};
 pub use value::Value;
+pub use worker::{Compute, Worker, WorkerBuilder, WorkerError, WorkerExit};

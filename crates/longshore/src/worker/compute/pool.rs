@@ -1,0 +1,148 @@
+//! The worker's own threads.
+//!
+//! Threads start when there is work for them. Each takes one job at a time from the shared queue, under one short lock, so
+//! that a job which turns out to be long never holds others back; a thread that is busy is not woken, and the driver is
+//! woken once a batch. A task that secedes makes room for one more thread; when it takes its slot again the first thread
+//! to become idle leaves.
+use super::Job;
+use super::job::ended;
+use super::panic::drop_quietly;
+use super::queue::Queue;
+use crate::context::{self, Home};
+use longshore_rt::{Runtime, ThreadContext};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// The threads' common ground.
+pub(super) struct Pool {
+    home: Arc<Home>,
+    queue: Mutex<Queue>,
+    work: Condvar,
+    stack_bytes: usize,
+    /// For the names of threads.
+    started: AtomicU64,
+}
+
+impl Pool {
+    pub(super) fn new(home: Arc<Home>, nthreads: usize, stack_bytes: usize) -> Arc<Self> {
+        let queue = Mutex::new(Queue::new(nthreads));
+        Arc::new(Pool { home, queue, work: Condvar::new(), stack_bytes, started: AtomicU64::new(0) })
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(self: &Arc<Self>, jobs: &mut Vec<Job>) {
+        let (to_wake, to_start) = {
+            let mut queue = self.queue();
+            if queue.stopped {
+                return jobs.clear();
+            }
+            let to_wake = queue.idle.min(jobs.len());
+            queue.jobs.extend(jobs.drain(..));
+            (to_wake, queue.add_threads())
+        };
+        for _ in 0..to_wake {
+            self.work.notify_one();
+        }
+        self.start_threads(to_start);
+    }
+
+    fn start_threads(self: &Arc<Self>, count: usize) {
+        for _ in 0..count {
+            let number = self.started.fetch_add(1, Ordering::Relaxed);
+            let name = format!("longshore-compute-{number}");
+            let pool = self.clone();
+            // tidy: allow(thread): the worker's own threads; a simulated worker runs its jobs through its runtime
+            let thread = std::thread::Builder::new().name(name).stack_size(self.stack_bytes);
+            if let Err(error) = thread.spawn(move || pool.work()) {
+                tracing::error!(%error, "a compute thread could not be started; tasks wait for the others");
+                self.queue().threads -= 1;
+            }
+        }
+    }
+
+    /// The life of a thread.
+    fn work(self: Arc<Self>) {
+        let _mark = ThreadContext::Blocking.enter();
+        let here = context::on_thread(&self.home, &self);
+        let mut begun = self.home.rt.now();
+        while let Some((job, waited)) = self.next() {
+            if waited {
+                begun = self.home.rt.now();
+            }
+            here.begin(&job.run);
+            let (run, outcome) = job.execute(&self.home);
+            let now = self.home.rt.now();
+            let duration_ns = now.duration_since(begun).as_nanos();
+            begun = now;
+            if here.end() {
+                self.set_seceded(false);
+            }
+            let ended = ended(&run, u64::try_from(duration_ns).unwrap_or(u64::MAX), outcome);
+            self.home.inbox.post(|mail| mail.ended.push(ended));
+        }
+    }
+
+    /// The next job, and whether it had to be waited for. `None` when this thread is to leave.
+    fn next(&self) -> Option<(Job, bool)> {
+        let mut queue = self.queue();
+        let mut waited = false;
+        loop {
+            if queue.has_surplus() {
+                queue.threads -= 1;
+                return None;
+            }
+            if let Some(job) = queue.jobs.pop_front() {
+                return Some((job, waited));
+            }
+            waited = true;
+            queue.idle += 1;
+            queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue.idle -= 1;
+        }
+    }
+
+    /// A task on one of the threads gives up its slot, or takes one again.
+    fn set_seceded(self: &Arc<Self>, seceded: bool) {
+        let to_start = {
+            let mut queue = self.queue();
+            queue.set_seceded(seceded);
+            queue.add_threads()
+        };
+        self.start_threads(to_start);
+        if !seceded {
+            // A thread that waits may be the one that is too many.
+            self.work.notify_one();
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        let jobs = {
+            let mut queue = self.queue();
+            queue.stopped = true;
+            std::mem::take(&mut queue.jobs)
+        };
+        self.work.notify_all();
+        drop_quietly(jobs);
+    }
+}
+
+impl context::Slots for Arc<Pool> {
+    fn set_seceded(&self, seceded: bool) {
+        Pool::set_seceded(self, seceded);
+    }
+}
+
+impl Queue {
+    /// Counts the threads that are to be started for the jobs that are there.
+    fn add_threads(&mut self) -> usize {
+        let mut count = 0;
+        while self.jobs.len() > self.idle + count && self.wants_thread() {
+            self.threads += 1;
+            count += 1;
+        }
+        count
+    }
+}

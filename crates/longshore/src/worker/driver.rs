@@ -1,0 +1,357 @@
+//! The worker's turn: what came in goes to the machine, what the machine wants done is done, what is to go out goes out.
+use super::callers::Callers;
+use super::compute::{AsyncRun, Job, Workshop, drop_quietly};
+use super::functions::Functions;
+use super::inbox::{Encoded, Ended, Mail};
+use super::peers::Peers;
+use super::serve::{Piece, Sender, encode_here};
+use crate::context::Home;
+use crate::function::Run as HowToRun;
+use crate::link::{Acceptor, Link};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use longshore_core::worker::{Action, Actions, Event, Exit, Machine, Outcome, Run};
+use longshore_proto::client::Chunk;
+use longshore_proto::{
+    Attempt, FailureKind, Payload, SchedulerToWorker, TaskFailure, TaskHandle, TaskId, Time,
+    WorkerToScheduler,
+};
+use longshore_rt::{BoxSleep, Instant, Runtime, RuntimeExt, Sleep, Task};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// How long a worker that leaves waits for its last words to be taken.
+const LEAVE_MS_MAX: u64 = 2_000;
+/// Released values beyond this are dropped off the driver.
+const DISCARD_HERE_BYTES_MAX: usize = 256 * 1024;
+
+/// A link to the scheduler.
+pub(super) type SchedulerLink = Link<SchedulerToWorker, WorkerToScheduler>;
+
+/// The worker's one future.
+pub(super) struct Driver {
+    home: Arc<Home>,
+    machine: Machine,
+    validate: bool,
+    incarnation: u64,
+    scheduler: SchedulerLink,
+    uploads: Sender,
+    peers: Peers,
+    callers: Callers,
+    acceptor: Option<Acceptor>,
+    functions: Functions,
+    workshop: Workshop,
+    /// Runs of `async fn`s.
+    asynchronous: HashMap<(TaskHandle, Attempt), Task<()>, FixedState>,
+    encodings: u64,
+    mail: Mail,
+    actions: Actions,
+    /// What happened while actions were carried out.
+    events: Vec<Event>,
+    jobs: Vec<Job>,
+    sleep: BoxSleep,
+    armed: Option<Time>,
+    leaving: Option<(Exit, Instant)>,
+}
+
+/// What a driver is made of.
+pub(super) struct Parts {
+    pub(super) home: Arc<Home>,
+    pub(super) machine: Machine,
+    pub(super) validate: bool,
+    pub(super) incarnation: u64,
+    pub(super) scheduler: SchedulerLink,
+    pub(super) peers: Peers,
+    pub(super) acceptor: Acceptor,
+    pub(super) functions: Functions,
+    pub(super) workshop: Workshop,
+}
+
+impl Driver {
+    pub(super) fn new(parts: Parts) -> Self {
+        let rt = &parts.home.rt;
+        Driver {
+            uploads: Sender::default(),
+            callers: Callers::new(rt),
+            acceptor: Some(parts.acceptor),
+            asynchronous: HashMap::default(),
+            encodings: 0,
+            mail: Mail::default(),
+            actions: Actions::new(),
+            events: Vec::new(),
+            jobs: Vec::new(),
+            sleep: rt.sleep_until(Instant(u64::MAX)),
+            armed: None,
+            leaving: None,
+            home: parts.home,
+            machine: parts.machine,
+            validate: parts.validate,
+            incarnation: parts.incarnation,
+            scheduler: parts.scheduler,
+            peers: parts.peers,
+            functions: parts.functions,
+            workshop: parts.workshop,
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
+        let now = Time(self.home.rt.now().0);
+        if self.leaving.is_none() {
+            self.take_mail(now, cx);
+            self.receive(now, cx);
+            if self.machine.deadline().is_some_and(|at| at <= now) {
+                self.machine.handle(now, Event::Tick, &mut self.actions);
+            }
+            self.carry_out_all(now);
+            self.flush(cx);
+        }
+        if self.leaving.is_some() {
+            return self.leave(cx);
+        }
+        self.arm(cx);
+        Poll::Pending
+    }
+
+    /// Takes in what other threads and tasks left.
+    fn take_mail(&mut self, now: Time, cx: &Context<'_>) {
+        let mut mail = std::mem::take(&mut self.mail);
+        self.home.inbox.take(cx, &mut mail);
+        for waiting in mail.waiting.drain(..) {
+            let (task, attempt) = (waiting.task, waiting.attempt);
+            let event = match waiting.seceded {
+                true => Event::Seceded { task, attempt },
+                false => Event::Rejoined { task, attempt },
+            };
+            self.machine.handle(now, event, &mut self.actions);
+        }
+        for ended in mail.ended.drain(..) {
+            self.on_ended(now, ended);
+        }
+        for accepted in mail.accepted.drain(..) {
+            self.callers.introduce(accepted, &self.home.token, self.incarnation);
+        }
+        for dialled in mail.dialled.drain(..) {
+            self.peers.dialled(dialled, &mut self.events);
+        }
+        for Encoded { number, result } in mail.encoded.drain(..) {
+            if !self.uploads.encoded(number, &result) {
+                self.callers.encoded(number, &result);
+            }
+        }
+        if std::mem::take(&mut mail.close) {
+            self.events.push(Event::Close);
+        }
+        self.mail = mail;
+    }
+
+    fn on_ended(&mut self, now: Time, ended: Ended) {
+        let Ended { task, attempt, duration_ns, outcome } = ended;
+        if !self.asynchronous.is_empty() {
+            self.asynchronous.remove(&(task, attempt));
+        }
+        self.home.cancelled.remove(task, attempt);
+        let event = Event::RunEnded { task, attempt, duration_ns, outcome };
+        self.machine.handle(now, event, &mut self.actions);
+    }
+
+    /// Takes in what came over links.
+    fn receive(&mut self, now: Time, cx: &mut Context<'_>) {
+        let Driver { machine, actions, functions, scheduler, peers, callers, .. } = self;
+        let polled = scheduler.poll_recv(cx, &mut |message| {
+            if let SchedulerToWorker::Function { index, spec } = &message {
+                functions.introduce(*index, spec);
+            }
+            machine.handle(now, Event::FromScheduler(message), actions);
+        });
+        if let Poll::Ready(Err(error)) = polled {
+            tracing::debug!(%error, "the link to the scheduler is lost");
+            machine.handle(now, Event::SchedulerLost, actions);
+        }
+        peers.poll(cx, &mut |event| machine.handle(now, event, actions));
+        callers.poll(cx, &mut |event| machine.handle(now, event, actions));
+    }
+
+    /// Does what the machine wants, and what follows from that.
+    fn carry_out_all(&mut self, now: Time) {
+        loop {
+            self.carry_out();
+            if self.events.is_empty() || self.leaving.is_some() {
+                break;
+            }
+            let mut events = std::mem::take(&mut self.events);
+            for event in events.drain(..) {
+                self.machine.handle(now, event, &mut self.actions);
+            }
+            self.events = events;
+        }
+        self.workshop.push(&mut self.jobs);
+        if self.validate {
+            self.machine.validate();
+        }
+    }
+
+    fn carry_out(&mut self) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::ToScheduler(message) => self.tell(message),
+                Action::Start(run) => self.start(run),
+                Action::CancelRun { task, attempt } => self.cancel(task, attempt),
+                Action::Fetch { peer, address, tasks } => {
+                    self.peers.fetch(peer, &address, tasks, &mut self.events);
+                }
+                Action::DropPeer { peer } => self.peers.drop_peer(peer),
+                Action::ToCaller { caller, reply } => self.callers.send(caller, reply),
+                Action::Serve { caller, task, value } => {
+                    let Driver { callers, home, encodings, .. } = self;
+                    callers.serve(caller, task, value, &mut |value| encode_elsewhere(home, encodings, value));
+                }
+                Action::DropCaller { caller } => self.callers.drop_caller(caller),
+                Action::Upload { task, value } => self.upload(task, value),
+                Action::Discard(values) => self.discard(values),
+                Action::Exit(exit) => self.begin_to_leave(exit),
+            }
+        }
+        self.actions = actions;
+    }
+
+    fn tell(&mut self, message: WorkerToScheduler) {
+        let about = match &message {
+            WorkerToScheduler::Finished { task, attempt, duration_ns, .. } => {
+                Some((*task, *attempt, *duration_ns))
+            }
+            _ => None,
+        };
+        let Err(error) = self.scheduler.send(message) else { return };
+        tracing::error!(%error, "a message to the scheduler could not be sent");
+        let Some((task, attempt, duration_ns)) = about else { return };
+        let words = format!("the result could not be sent: {error}");
+        let nobody = TaskId { origin: 0, seq: 0 };
+        let failure = Box::new(TaskFailure::new(FailureKind::UnencodableResult, nobody, "", words));
+        // A failure of bounded length always fits.
+        let _ = self.scheduler.send(WorkerToScheduler::Failed { task, attempt, duration_ns, failure });
+    }
+
+    fn start(&mut self, run: Run) {
+        let function = match self.functions.find(run.function, run.id) {
+            Ok(function) => function,
+            Err(failure) => {
+                let (task, attempt, outcome) = (run.task, run.attempt, Outcome::Failed(failure));
+                return self.events.push(Event::RunEnded { task, attempt, duration_ns: 0, outcome });
+            }
+        };
+        match function.run() {
+            HowToRun::Sync(_) => self.jobs.push(Job { run, function }),
+            HowToRun::Async(begin) => {
+                let key = (run.task, run.attempt);
+                let future = AsyncRun::new(self.home.clone(), function, begin, run);
+                self.asynchronous.insert(key, self.home.rt.spawn("task", future));
+            }
+        }
+    }
+
+    fn cancel(&mut self, task: TaskHandle, attempt: Attempt) {
+        self.home.cancelled.insert(task, attempt);
+        // Dropping it aborts it; it reports its end like any other.
+        self.asynchronous.remove(&(task, attempt));
+    }
+
+    fn upload(&mut self, task: TaskHandle, value: Payload) {
+        if self.scheduler.is_local() {
+            let total = value.nbytes() as u64;
+            return self.tell(WorkerToScheduler::Data(Chunk { task, total, offset: 0, bytes: value }));
+        }
+        let Driver { uploads, home, encodings, .. } = self;
+        uploads.push(task, value, &mut |value| encode_elsewhere(home, encodings, value));
+    }
+
+    fn discard(&self, values: Vec<Payload>) {
+        if values.iter().map(Payload::nbytes).sum::<usize>() > DISCARD_HERE_BYTES_MAX {
+            self.home.rt.spawn_blocking("discard", move || drop_quietly(values)).detach();
+        } else {
+            drop_quietly(values);
+        }
+    }
+
+    /// Sends what is to be sent, as far as sockets take it.
+    fn flush(&mut self, cx: &mut Context<'_>) {
+        while let Some(piece) = self.uploads.next(self.scheduler.backlog_bytes()) {
+            self.tell(match piece {
+                Piece::Data(chunk) => WorkerToScheduler::Data(chunk),
+                Piece::Unavailable(task) => WorkerToScheduler::NoData { task },
+            });
+        }
+        // A link that broke says so when it is read.
+        let _ = self.scheduler.poll_flush(cx);
+        if self.uploads.has_room(self.scheduler.backlog_bytes()) {
+            cx.waker().wake_by_ref();
+        }
+        self.callers.pump();
+        self.callers.flush(cx, &mut self.events);
+        self.peers.flush(cx, &mut self.events);
+        if !self.events.is_empty() {
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Has the task woken at the machine's deadline.
+    fn arm(&mut self, cx: &mut Context<'_>) {
+        let deadline = self.machine.deadline();
+        if deadline != self.armed {
+            self.armed = deadline;
+            self.sleep.reset(Instant(deadline.map_or(u64::MAX, |at| at.0)));
+        }
+        if self.armed.is_some() && Pin::new(&mut self.sleep).poll(cx).is_ready() {
+            self.armed = None;
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    fn begin_to_leave(&mut self, exit: Exit) {
+        tracing::debug!(%exit, "the worker leaves");
+        self.acceptor = None;
+        self.workshop.stop();
+        self.asynchronous.clear();
+        self.peers.clear();
+        self.callers.close_all();
+        let until = self.home.rt.now() + Duration::from_millis(LEAVE_MS_MAX);
+        self.sleep.reset(until);
+        self.leaving = Some((exit, until));
+    }
+
+    /// Waits until the last words were taken, but not for ever.
+    fn leave(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
+        let is_said = self.scheduler.poll_close(cx).is_ready();
+        self.callers.poll(cx, &mut |_| {});
+        self.callers.flush(cx, &mut self.events);
+        let is_over = is_said && self.callers.are_gone();
+        if !is_over && Pin::new(&mut self.sleep).poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let exit = self.leaving.take().map(|(exit, _)| exit);
+        Poll::Ready(exit.unwrap_or(Exit::Closed))
+    }
+}
+
+impl Future for Driver {
+    type Output = Exit;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Exit> {
+        self.turn(cx)
+    }
+}
+
+/// Has a large typed value encoded off the driver. The number under which the result will come.
+fn encode_elsewhere(home: &Arc<Home>, encodings: &mut u64, value: Payload) -> u64 {
+    *encodings += 1;
+    let (number, inbox) = (*encodings, home.inbox.clone());
+    let encoding = home.rt.spawn_blocking("encode", move || {
+        let result = encode_here(value);
+        inbox.post(|mail| mail.encoded.push(Encoded { number, result }));
+    });
+    encoding.detach();
+    number
+}

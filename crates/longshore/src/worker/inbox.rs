@@ -1,0 +1,101 @@
+//! What others leave for the worker's driver.
+//!
+//! One lock and one waker for everything. The driver is woken only if it was not told since it last looked, so that a
+//! stream of tiny results costs one wake-up a batch.
+use crate::link::{Accepted, ConnectError, Link};
+use atomic_waker::AtomicWaker;
+use longshore_core::worker::Outcome;
+use longshore_proto::{Attempt, PeerId, PeerReply, PeerRequest, TaskHandle};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Context;
+
+/// A run is over.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) task: TaskHandle,
+    pub(crate) attempt: Attempt,
+    pub(crate) duration_ns: u64,
+    pub(crate) outcome: Outcome,
+}
+
+/// An attempt to reach a peer is over.
+#[derive(Debug)]
+pub(super) struct Dialled {
+    pub(super) peer: PeerId,
+    /// Which attempt: a result that comes after the attempt was given up is recognised by it.
+    pub(super) number: u64,
+    pub(super) result: Result<Link<PeerReply, PeerRequest>, ConnectError>,
+}
+
+/// A large value that was to be sent is encoded now.
+pub(super) struct Encoded {
+    pub(super) number: u64,
+    pub(super) result: Result<bytes::Bytes, String>,
+}
+
+impl fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoded").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+/// A running task gives up its slot, or takes one again.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) task: TaskHandle,
+    pub(crate) attempt: Attempt,
+    pub(crate) seceded: bool,
+}
+
+/// All that was left since the last look.
+#[derive(Debug, Default)]
+pub(crate) struct Mail {
+    /// In order: a task secedes before it ends.
+    pub(crate) waiting: Vec<Waiting>,
+    pub(crate) ended: Vec<Ended>,
+    pub(super) accepted: Vec<Accepted>,
+    pub(super) dialled: Vec<Dialled>,
+    pub(super) encoded: Vec<Encoded>,
+    pub(super) close: bool,
+}
+
+/// The driver's letter box.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    content: Mutex<Content>,
+    driver: AtomicWaker,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    mail: Mail,
+    /// The driver was woken and has not looked yet.
+    told: bool,
+}
+
+impl Inbox {
+    /// Leaves something, and wakes the driver if nobody else has.
+    pub(crate) fn post(&self, leave: impl FnOnce(&mut Mail)) {
+        let told = {
+            let mut content = self.content();
+            leave(&mut content.mail);
+            std::mem::replace(&mut content.told, true)
+        };
+        if !told {
+            self.driver.wake();
+        }
+    }
+
+    /// Exchanges what is there for `empty`, and has `cx` woken for more.
+    pub(super) fn take(&self, cx: &Context<'_>, empty: &mut Mail) {
+        self.driver.register(cx.waker());
+        let mut content = self.content();
+        content.told = false;
+        std::mem::swap(&mut content.mail, empty);
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

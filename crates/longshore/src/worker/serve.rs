@@ -1,0 +1,152 @@
+//! Values on their way out, in pieces of at most [`CHUNK_BYTES`] and only while the link has little to write.
+//!
+//! A large value that is still typed is encoded off the driver, which goes on with other things meanwhile.
+use super::compute::drop_quietly;
+use bytes::Bytes;
+use longshore_proto::client::Chunk;
+use longshore_proto::limit::CHUNK_BYTES;
+use longshore_proto::{Payload, TaskHandle};
+use std::collections::VecDeque;
+
+/// Pieces are added to a link until so much waits there.
+const LINK_BACKLOG_BYTES: usize = 4 * CHUNK_BYTES;
+/// Typed values up to this estimate are encoded on the spot.
+const ENCODE_HERE_BYTES_MAX: usize = 64 * 1024;
+
+/// Values that go to one receiver, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Sender {
+    queue: VecDeque<(TaskHandle, Form)>,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// Being encoded, under this number.
+    Encoding(u64),
+    /// The bytes, and how many of them were sent.
+    Bytes(Bytes, usize),
+    /// It cannot be encoded.
+    Failed,
+}
+
+/// What to send next.
+#[derive(Debug)]
+pub(super) enum Piece {
+    Data(Chunk),
+    /// The value cannot be had after all.
+    Unavailable(TaskHandle),
+}
+
+impl Sender {
+    /// Adds a value. `encode` starts encoding one elsewhere and says under which number its result will come.
+    pub(super) fn push(&mut self, task: TaskHandle, value: Payload, encode: &mut dyn FnMut(Payload) -> u64) {
+        let is_large = matches!(value, Payload::Local(_)) && value.nbytes() > ENCODE_HERE_BYTES_MAX;
+        let form = if is_large { Form::Encoding(encode(value)) } else { Form::of(task, &encode_here(value)) };
+        self.queue.push_back((task, form));
+    }
+
+    /// An encoding is done. Whether it was one of these.
+    pub(super) fn encoded(&mut self, number: u64, result: &Result<Bytes, String>) -> bool {
+        let waiting =
+            self.queue.iter_mut().find(|(_, form)| matches!(form, Form::Encoding(n) if *n == number));
+        let Some((task, form)) = waiting else { return false };
+        *form = Form::of(*task, result);
+        true
+    }
+
+    /// The next piece, if there is one and the link, for which so much waits, has room.
+    pub(super) fn next(&mut self, backlog_bytes: usize) -> Option<Piece> {
+        if backlog_bytes >= LINK_BACKLOG_BYTES {
+            return None;
+        }
+        let (task, form) = self.queue.front_mut()?;
+        let task = *task;
+        let Form::Bytes(bytes, sent) = form else {
+            let is_failed = matches!(form, Form::Failed);
+            return is_failed.then(|| {
+                self.queue.pop_front();
+                Piece::Unavailable(task)
+            });
+        };
+        let (offset, end) = (*sent, bytes.len().min(*sent + CHUNK_BYTES));
+        let piece = Payload::from(bytes.slice(offset..end));
+        let chunk = Chunk { task, total: bytes.len() as u64, offset: offset as u64, bytes: piece };
+        *sent = end;
+        if end == bytes.len() {
+            self.queue.pop_front();
+        }
+        Some(Piece::Data(chunk))
+    }
+
+    /// Whether [`next`](Self::next) would give something.
+    pub(super) fn has_room(&self, backlog_bytes: usize) -> bool {
+        let is_ready = self.queue.front().is_some_and(|(_, form)| !matches!(form, Form::Encoding(_)));
+        is_ready && backlog_bytes < LINK_BACKLOG_BYTES
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+}
+
+impl Form {
+    fn of(task: TaskHandle, encoded: &Result<Bytes, String>) -> Form {
+        match encoded {
+            Ok(bytes) => Form::Bytes(bytes.clone(), 0),
+            Err(reason) => {
+                tracing::error!(?task, reason, "a stored value cannot be sent");
+                Form::Failed
+            }
+        }
+    }
+}
+
+/// Encodes a value whose type's `Serialize` may do anything.
+pub(super) fn encode_here(value: Payload) -> Result<Bytes, String> {
+    let encoded = super::compute::catch_quietly(|| value.to_bytes());
+    drop_quietly(value);
+    encoded.unwrap_or_else(|| Err("its Serialize implementation panicked".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handle(slot: u32) -> TaskHandle {
+        TaskHandle { slot, generation: 0 }
+    }
+
+    #[test]
+    fn values_go_out_in_pieces_one_after_the_other() {
+        let mut sender = Sender::default();
+        let big = Bytes::from(vec![7; CHUNK_BYTES + 5]);
+        let mut never = |_| unreachable!("nothing is typed");
+        sender.push(handle(1), Payload::Bytes(big), &mut never);
+        sender.push(handle(2), Payload::empty(), &mut never);
+        let mut seen = vec![];
+        while let Some(Piece::Data(chunk)) = sender.next(0) {
+            seen.push((chunk.task.slot, chunk.total, chunk.offset, chunk.bytes.nbytes()));
+        }
+        let total = CHUNK_BYTES as u64 + 5;
+        assert_eq!(seen, [(1, total, 0, CHUNK_BYTES), (1, total, CHUNK_BYTES as u64, 5), (2, 0, 0, 0)]);
+        assert!(sender.is_empty());
+    }
+
+    #[test]
+    fn a_link_with_much_to_write_gets_no_more() {
+        let mut sender = Sender::default();
+        sender.push(handle(1), Payload::copy_from(b"abc"), &mut |_| 0);
+        assert!(sender.next(LINK_BACKLOG_BYTES).is_none() && !sender.has_room(LINK_BACKLOG_BYTES));
+        assert!(sender.has_room(0) && sender.next(0).is_some());
+    }
+
+    #[test]
+    fn an_encoding_that_failed_is_said() {
+        let mut sender = Sender::default();
+        sender.queue.push_back((handle(1), Form::Encoding(5)));
+        assert!(sender.next(0).is_none() && !sender.has_room(0));
+        assert!(!sender.encoded(6, &Ok(Bytes::new())));
+        assert!(sender.encoded(5, &Err("no".to_owned())));
+        assert!(matches!(sender.next(0), Some(Piece::Unavailable(task)) if task == handle(1)));
+    }
+}

@@ -1,0 +1,1 @@
+//! The worker driver against a scheduler that is played by the test.
