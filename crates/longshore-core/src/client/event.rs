@@ -67,6 +67,13 @@ pub enum Event<D> {
         /// When the asker gives up.
         until: Option<Time>,
     },
+    /// A fence is in the outbox: until it is answered, what the scheduler says about `id` belongs to an earlier life of it.
+    Fence {
+        /// Number of the question that is the fence.
+        request: u32,
+        /// The task; without one, the outbox only wants to know that everything before is known.
+        id: Option<TaskId>,
+    },
     /// The user closes the client.
     Close,
     /// The scheduler answered the handshake.
@@ -135,6 +142,8 @@ pub enum Action<D> {
         /// The answer, `None` when none came in time.
         answer: Option<Answer>,
     },
+    /// Tell the outbox that [`past_is_known`](super::Outbox::past_is_known).
+    PastIsKnown,
     /// Tell the user something.
     Notice(String),
     /// The session is over. All unfinished futures are settled with [`Outcome::Over`] after this.

@@ -71,6 +71,11 @@ impl<D: Token> Machine<D> {
     }
 
     pub(super) fn on_awaited(&mut self, now: Time, id: TaskId, out: &mut Actions<D>) {
+        if let Some(own) = self.held.get(&id).cloned() {
+            // What the client gave away it still has.
+            self.forget_stored(id);
+            return self.settle(id, Outcome::Value(own), out);
+        }
         match self.stored.get_mut(&id) {
             Some(stored) if stored.fetch.is_none() => {
                 stored.fetch = Some(Box::default());

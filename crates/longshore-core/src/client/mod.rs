@@ -25,7 +25,7 @@ mod tests;
 mod validate;
 
 pub use event::{Action, Actions, Config, Ending, Event, Outcome, Route, Token};
-pub use outbox::{Batch, Outbox, RefusedSubmit};
+pub use outbox::{Batch, FENCE_MIN, Outbox, RefusedSubmit};
 
 use crate::story::Story;
 use fetch::Stored;
@@ -60,6 +60,10 @@ pub struct Machine<D> {
     lanes: BTreeMap<Route, Lane>,
     /// Lanes on which more may be asked for.
     ready: BTreeSet<Route>,
+    /// Fences on their way, and what is behind them.
+    fences: BTreeMap<u32, Option<TaskId>>,
+    /// Tasks of which nothing is believed until their latest fence is answered.
+    fenced: HashMap<TaskId, u32, FixedState>,
     /// Open questions, and when their askers give up.
     questions: BTreeMap<u32, Option<Time>>,
     sent_at: Time,
@@ -84,6 +88,8 @@ impl<D: Token> Machine<D> {
             peers: BTreeMap::new(),
             lanes: BTreeMap::new(),
             ready: BTreeSet::new(),
+            fences: BTreeMap::new(),
+            fenced: HashMap::default(),
             questions: BTreeMap::new(),
             sent_at: now,
             heard_at: now,
@@ -104,6 +110,7 @@ impl<D: Token> Machine<D> {
             Event::Awaited(id) => self.on_awaited(now, id, out),
             Event::Held { id, value } => drop(self.held.insert(id, value)),
             Event::Asked { request, until } => drop(self.questions.insert(request, until)),
+            Event::Fence { request, id } => self.on_fence(request, id),
             Event::Close => self.on_close(now, out),
             Event::LinkUp => self.on_link_up(now),
             Event::Scheduler(message) => self.on_scheduler(now, message, out),
@@ -197,7 +204,23 @@ impl<D: Token> Machine<D> {
         }
     }
 
+    fn on_fence(&mut self, request: u32, id: Option<TaskId>) {
+        self.fences.insert(request, id);
+        if let Some(id) = id {
+            self.fenced.insert(id, request);
+        }
+    }
+
     fn on_answer(&mut self, request: u32, answer: Answer, out: &mut Actions<D>) {
+        match self.fences.remove(&request) {
+            Some(Some(id)) if self.fenced.get(&id) == Some(&request) => {
+                self.fenced.remove(&id);
+                return;
+            }
+            Some(Some(_)) => return,
+            Some(None) => return out.push(Action::PastIsKnown),
+            None => {}
+        }
         match self.questions.remove(&request) {
             Some(_) => out.push(Action::Answered { request, answer: Some(answer) }),
             None => self.stale += 1,
@@ -229,6 +252,8 @@ impl<D: Token> Machine<D> {
         out.extend(questions.into_keys().map(|request| Action::Answered { request, answer: None }));
         self.stored.clear();
         self.held.clear();
+        self.fences.clear();
+        self.fenced.clear();
         self.lanes.clear();
         self.ready.clear();
         let linked = |(peer, p): (PeerId, Peer)| (p.reach == Reach::Up).then_some(Action::HangUp(peer));
@@ -237,6 +262,9 @@ impl<D: Token> Machine<D> {
 
     fn on_scheduler(&mut self, now: Time, message: SchedulerToClient, out: &mut Actions<D>) {
         self.heard_at = now;
+        if !self.fenced.is_empty() && subject(&message).is_some_and(|id| self.fenced.contains_key(&id)) {
+            return self.stale += 1;
+        }
         match message {
             SchedulerToClient::Done { id, value } => self.on_outcome(id, Outcome::Value(value), out),
             SchedulerToClient::Failed { id, failure } => self.on_outcome(id, Outcome::Failed(failure), out),
@@ -387,5 +415,17 @@ impl<D: Token> Machine<D> {
             }
             self.reroute(now, peer, out);
         }
+    }
+}
+
+/// The task whose outcome a message tells.
+fn subject(message: &SchedulerToClient) -> Option<TaskId> {
+    match message {
+        SchedulerToClient::Done { id, .. }
+        | SchedulerToClient::Failed { id, .. }
+        | SchedulerToClient::Pending { id }
+        | SchedulerToClient::Stored { id, .. }
+        | SchedulerToClient::Data { id, .. } => Some(*id),
+        _ => None,
     }
 }

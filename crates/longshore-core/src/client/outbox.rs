@@ -10,17 +10,23 @@
 //! ```
 //!
 //! Submissions and releases share one order, so a key that is released and submitted again is two lives, never a release
-//! that overtakes. Deliberately absent: the lock, and any idea of when the driver runs.
+//! that overtakes. What the scheduler still says about the first life is told from the second by a fence: a question whose
+//! answer divides the two. Deliberately absent: the lock, and any idea of when the driver runs.
 use super::event::{Event, Token};
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashSet};
+use longshore_proto::query::Query;
 use longshore_proto::{
     ClientToScheduler, FunctionId, FunctionIndex, FunctionSpec, SessionId, Submit, TaskId,
 };
 
 /// Ids in one release message.
 const RELEASE_LEN_MAX: usize = 16 * 1024;
+/// Ids of keys that were given up, kept to know when a fence is needed.
+const PAST_LEN_MAX: usize = 4096;
+/// Numbers of fences begin here, numbers of the driver's questions below.
+pub const FENCE_MIN: u32 = 1 << 31;
 /// What a message takes besides its payload, roughly.
 const MESSAGE_BYTES: usize = 48;
 
@@ -54,6 +60,11 @@ pub struct Outbox<D> {
     functions: HashMap<FunctionId, FunctionIndex, FixedState>,
     /// Tasks whose id is a hash, that futures of this client want.
     keyed: HashMap<TaskId, Keyed, FixedState>,
+    /// Such tasks that were given up: the scheduler may not know yet.
+    past: HashSet<TaskId, FixedState>,
+    /// Those of them that it knows of once the fence on its way is answered.
+    older_past: HashSet<TaskId, FixedState>,
+    fences: u32,
     batch: Batch<D>,
 }
 
@@ -116,6 +127,9 @@ impl<D: Token> Outbox<D> {
             backlog_bytes: 0,
             functions: HashMap::default(),
             keyed: HashMap::default(),
+            past: HashSet::default(),
+            older_past: HashSet::default(),
+            fences: 0,
             batch: Batch::default(),
         }
     }
@@ -158,22 +172,46 @@ impl<D: Token> Outbox<D> {
     /// The key belongs to another call.
     pub fn submit(&mut self, submit: Submit, token: Option<D>) -> Result<(), RefusedSubmit> {
         let key = submit.options.as_ref().and_then(|o| o.key.as_ref());
-        if let (Some(key), Some(_)) = (key, &token) {
-            let keyed = self.keyed.entry(submit.id);
-            let keyed = keyed.or_insert(Keyed { call_hash: key.call_hash, futures: 0 });
-            if keyed.call_hash != key.call_hash {
-                return Err(RefusedSubmit::KeyConflict);
-            }
-            keyed.futures += 1;
-            if keyed.futures > 1 {
-                self.batch.wanted.extend(token);
-                return Ok(());
-            }
+        if let (Some(key), Some(_)) = (key, &token)
+            && !self.claim(submit.id, key.call_hash)?
+        {
+            self.batch.wanted.extend(token);
+            return Ok(());
         }
         self.bytes += MESSAGE_BYTES + submit.args.nbytes() + 16 * submit.inputs.len();
         self.batch.messages.push(ClientToScheduler::Submit(submit));
         self.batch.wanted.extend(token);
         Ok(())
+    }
+
+    /// One more future wants a task whose id is a hash. Whether it is the first, so that the task must be announced.
+    ///
+    /// # Errors
+    /// The key belongs to another call.
+    pub fn claim(&mut self, id: TaskId, call_hash: u64) -> Result<bool, RefusedSubmit> {
+        let keyed = self.keyed.entry(id).or_insert(Keyed { call_hash, futures: 0 });
+        if keyed.call_hash != call_hash {
+            return Err(RefusedSubmit::KeyConflict);
+        }
+        keyed.futures += 1;
+        let first = keyed.futures == 1;
+        if first && (self.past.contains(&id) || self.older_past.contains(&id)) {
+            self.fence(Some(id));
+        }
+        Ok(first)
+    }
+
+    /// Asks the scheduler something whose answer divides what it said before it knew of the latest releases from the rest.
+    fn fence(&mut self, id: Option<TaskId>) {
+        let request = FENCE_MIN | self.fences;
+        self.fences = self.fences.wrapping_add(1) & !FENCE_MIN;
+        self.tell(ClientToScheduler::Query { request, query: Query::Flush });
+        self.batch.events.push(Event::Fence { request, id });
+    }
+
+    /// The scheduler knows of the older part of the releases.
+    pub fn past_is_known(&mut self) {
+        self.older_past.clear();
     }
 
     /// The future of a task that [`tell`](Self::tell) announces, such as a scattered value.
@@ -188,6 +226,10 @@ impl<D: Token> Outbox<D> {
             self.release(id);
         }
         self.batch.dropped.push(token);
+        if self.past.len() >= PAST_LEN_MAX && self.older_past.is_empty() {
+            std::mem::swap(&mut self.past, &mut self.older_past);
+            self.fence(None);
+        }
     }
 
     /// One future less wants `id`; whether none is left.
@@ -202,6 +244,7 @@ impl<D: Token> Outbox<D> {
             }
             Entry::Occupied(keyed) => {
                 keyed.remove();
+                self.past.insert(id);
                 true
             }
             Entry::Vacant(_) => true,
@@ -216,12 +259,11 @@ impl<D: Token> Outbox<D> {
         }
     }
 
-    /// Stops tasks. Their futures are settled by the caller and count as released.
+    /// Stops tasks. Their futures are settled by the caller, and this client wants the tasks no longer.
     pub fn cancel(&mut self, ids: Vec<TaskId>, force: bool) {
-        for id in &ids {
-            self.give_up(*id);
-        }
+        let given_up: Vec<TaskId> = ids.iter().copied().filter(|id| self.give_up(*id)).collect();
         self.tell(ClientToScheduler::Cancel { ids, force });
+        given_up.into_iter().for_each(|id| self.release(id));
     }
 
     /// Any other message.
@@ -342,10 +384,47 @@ mod tests {
         o.submit(call(KEYED, Some(1)), Some(T(KEYED, 1))).unwrap();
         o.dropped(T(KEYED, 0), true);
         let b = taken(&mut o);
-        assert!(matches!(
-            b.messages[..],
-            [ClientToScheduler::Submit(_), ClientToScheduler::Cancel { .. }, ClientToScheduler::Submit(_)]
-        ));
+        assert_eq!(kinds(&b), "submit cancel release query submit");
+        assert!(matches!(b.events[..], [Event::Fence { request: FENCE_MIN, id: Some(KEYED) }]));
+    }
+
+    #[test]
+    fn a_fence_is_set_only_where_a_key_begins_a_second_life() {
+        let mut o = outbox();
+        let other = TaskId { origin: 98, seq: 5 };
+        o.submit(call(KEYED, Some(1)), Some(T(KEYED, 0))).unwrap();
+        o.dropped(T(KEYED, 0), false);
+        o.submit(call(other, Some(1)), Some(T(other, 0))).unwrap();
+        o.submit(call(OWN, None), Some(T(OWN, 0))).unwrap();
+        assert_eq!(kinds(&taken(&mut o)), "submit release submit submit");
+        assert_eq!(o.claim(KEYED, 9), Ok(true));
+        assert_eq!(kinds(&taken(&mut o)), "query");
+    }
+
+    #[test]
+    fn the_past_is_forgotten_once_the_scheduler_knows_it() {
+        let mut o = outbox();
+        for seq in 0..3 * PAST_LEN_MAX as u64 {
+            let id = TaskId { origin: 99, seq };
+            o.submit(call(id, Some(1)), Some(T(id, 0))).unwrap();
+            o.dropped(T(id, 0), false);
+        }
+        assert_eq!(o.older_past.len(), PAST_LEN_MAX);
+        let b = taken(&mut o);
+        assert!(matches!(b.events[..], [Event::Fence { id: None, .. }]), "one fence at a time");
+        o.past_is_known();
+        assert_eq!((o.older_past.len(), o.past.len()), (0, 2 * PAST_LEN_MAX));
+    }
+
+    fn kinds(b: &Batch<T>) -> String {
+        let kind = |m: &ClientToScheduler| match m {
+            ClientToScheduler::Submit(_) => "submit",
+            ClientToScheduler::Release { .. } => "release",
+            ClientToScheduler::Cancel { .. } => "cancel",
+            ClientToScheduler::Query { .. } => "query",
+            _ => "other",
+        };
+        b.messages.iter().map(kind).collect::<Vec<_>>().join(" ")
     }
 
     #[test]

@@ -6,6 +6,9 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+/// Stands for the task where there is none.
+const NO_TASK: TaskId = TaskId { origin: 0, seq: 0 };
+
 /// The end of a task that gave no value: what failed, where, and after how many attempts.
 ///
 /// Cheap to clone, so that every clone of a future can report the same failure.
@@ -13,6 +16,7 @@ use std::sync::Arc;
 pub struct TaskError(Arc<Failure>);
 
 struct Failure {
+    kind: TaskErrorKind,
     key: Option<String>,
     record: TaskFailure,
     /// The error value, decoded at most once.
@@ -52,6 +56,12 @@ pub enum TaskErrorKind {
     KeyConflict,
     /// The request itself was wrong.
     Refused,
+    /// The scheduler went away before the result came.
+    SchedulerLost,
+    /// The client was closed before the result came.
+    ClientClosed,
+    /// More was submitted than may wait to be sent.
+    Overloaded,
 }
 
 impl TaskError {
@@ -63,18 +73,33 @@ impl TaskError {
         let value = record.value.as_ref();
         let value = value.map(|v| (v.type_id, StoredValue::from_payload(v.payload.clone())));
         let source = Source::chain(&record.chain);
-        TaskError(Arc::new(Failure { key, record, value, source }))
+        let kind = TaskErrorKind::of(record.kind);
+        TaskError(Arc::new(Failure { kind, key, record, value, source }))
+    }
+
+    /// A failure that this client found by itself.
+    pub(crate) fn local(kind: TaskErrorKind, function: &str, message: impl Into<String>) -> Self {
+        let record = TaskFailure::new(FailureKind::Refused, NO_TASK, function, message);
+        TaskError(Arc::new(Failure { kind, key: None, record, value: None, source: None }))
+    }
+
+    /// The same failure, of a function that was not known when it was made.
+    pub(crate) fn of_function(self, function: &str) -> Self {
+        if !self.0.record.function.is_empty() {
+            return self;
+        }
+        Self::local(self.kind(), function, self.message())
     }
 
     /// A failure that has no more to say than a sentence.
     pub(crate) fn simple(kind: FailureKind, function: &str, message: impl Into<String>) -> Self {
-        Self::new(TaskFailure::new(kind, TaskId { origin: 0, seq: 0 }, function, message))
+        Self::new(TaskFailure::new(kind, NO_TASK, function, message))
     }
 
     /// What happened.
     #[must_use]
     pub fn kind(&self) -> TaskErrorKind {
-        TaskErrorKind::of(self.0.record.kind)
+        self.0.kind
     }
 
     /// Key of the task that failed, if it was given one.
@@ -107,6 +132,37 @@ impl TaskError {
         &self.0.record.message
     }
 
+    /// `source()` of the error, outermost first: the same words as [`Error::source`] walks.
+    #[must_use]
+    pub fn chain(&self) -> &[String] {
+        &self.0.record.chain
+    }
+
+    /// The task that failed first: the one asked about, or one it depends on.
+    #[must_use]
+    pub fn root(&self) -> Option<TaskId> {
+        Some(self.0.record.root).filter(|root| *root != NO_TASK)
+    }
+
+    /// Functions between the task that failed and the one asked about, nearest the failed one first. Empty when they are
+    /// the same.
+    #[must_use]
+    pub fn path(&self) -> &[String] {
+        &self.0.record.path
+    }
+
+    /// Where a panic happened.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        self.0.record.location.as_deref()
+    }
+
+    /// Backtrace of a panic, when one was taken.
+    #[must_use]
+    pub fn backtrace(&self) -> Option<&str> {
+        self.0.record.backtrace.as_deref()
+    }
+
     /// The `E` that the function returned, if `E` can be serialized and the function returned one.
     #[must_use]
     pub fn downcast_ref<E: DeserializeOwned + Send + Sync + 'static>(&self) -> Option<&E> {
@@ -116,13 +172,14 @@ impl TaskError {
         }
         value.typed_ref::<E>().ok()
     }
-
-    pub(crate) fn record(&self) -> &TaskFailure {
-        &self.0.record
-    }
 }
 
 impl TaskErrorKind {
+    /// Whether the cluster knows nothing of it, so that asking it to retry would be of no use.
+    pub(crate) fn is_local(self) -> bool {
+        matches!(self, Self::SchedulerLost | Self::ClientClosed | Self::Overloaded)
+    }
+
     fn of(kind: FailureKind) -> Self {
         match kind {
             FailureKind::Failed => Self::Failed,
@@ -158,19 +215,32 @@ impl TaskErrorKind {
             Self::Unencodable => "cannot be encoded",
             Self::KeyConflict => "has a key that is taken",
             Self::Refused => "was refused",
+            Self::SchedulerLost => "was lost with the scheduler",
+            Self::ClientClosed => "was given up",
+            Self::Overloaded => "was not taken",
         }
     }
 
     fn advice(self) -> Option<&'static str> {
         Some(match self {
-            Self::Failed | Self::Panicked | Self::Cancelled | Self::Refused => return None,
-            Self::Killed => "look for the worker's memory limit and its last words, or submit it with .retries(n)",
+            Self::Failed | Self::Panicked | Self::Cancelled | Self::Refused | Self::Overloaded => {
+                return None;
+            }
+            Self::SchedulerLost => {
+                "results that had not come are gone with the session: connect a new client and submit again"
+            }
+            Self::ClientClosed => "await results before closing the client, or detach() the task",
+            Self::Killed => {
+                "look for the worker's memory limit and its last words, or submit it with .retries(n)"
+            }
             Self::Lost => "submit it again, or keep its inputs so that it can be made again",
             Self::TimedOut => "raise .timeout(…) or split the work",
             Self::NoWorker => "start a worker that meets its restrictions, or relax them",
             Self::OutcomeUnknown => "find out whether it took effect before running it again",
             Self::UnknownFunction => "start workers from a binary that links the function",
-            Self::SignatureMismatch | Self::Undecodable => "build the client and the workers from the same source",
+            Self::SignatureMismatch | Self::Undecodable => {
+                "build the client and the workers from the same source"
+            }
             Self::Unencodable => "make the value serializable, or use `local`",
             Self::KeyConflict => "choose another key, or submit the same call",
         })
@@ -180,7 +250,10 @@ impl TaskErrorKind {
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = &self.0.record;
-        write!(f, "task {} {}", record.function, self.kind().verb())?;
+        match &*record.function {
+            "" => write!(f, "the task {}", self.kind().verb())?,
+            function => write!(f, "task {function} {}", self.kind().verb())?,
+        }
         if let Some(worker) = &record.worker {
             write!(f, " on {worker}")?;
         }
@@ -200,7 +273,11 @@ impl fmt::Display for TaskError {
 
 impl fmt::Debug for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskError").field("key", &self.0.key).field("record", &self.0.record).finish()
+        f.debug_struct("TaskError")
+            .field("kind", &self.0.kind)
+            .field("key", &self.0.key)
+            .field("record", &self.0.record)
+            .finish()
     }
 }
 

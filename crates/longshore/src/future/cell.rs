@@ -16,12 +16,19 @@ use crate::value::StoredValue;
 use longshore_core::client::Token;
 use longshore_proto::{Payload, TaskId};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 /// The bytes of a result that need no allocation.
 const SMALL_BYTES_MAX: usize = longshore_proto::payload::SMALL_BYTES_MAX;
+
+/// The session wants the task as long as there are handles.
+const WANTED: u8 = 0;
+/// Given up: dropping the last handle releases nothing more.
+const CANCELLED: u8 = 1;
+/// The session never knew of it.
+const REFUSED: u8 = 2;
 
 /// What handles share.
 pub(crate) struct Cell {
@@ -29,8 +36,8 @@ pub(crate) struct Cell {
     /// `None` for a future that never reached a session.
     session: Option<Arc<Session>>,
     handles: AtomicU32,
-    /// Given up by cancelling: dropping the last handle releases nothing more.
-    released: AtomicBool,
+    /// [`WANTED`], [`CANCELLED`] or [`REFUSED`].
+    standing: AtomicU8,
     state: Mutex<State>,
 }
 
@@ -87,7 +94,7 @@ impl Cell {
 
     /// Whether the task was given up, or never was one.
     pub(crate) fn is_released(&self) -> bool {
-        self.session.is_none() || self.released.load(Ordering::Acquire)
+        self.standing.load(Ordering::Acquire) != WANTED
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -98,21 +105,11 @@ impl Cell {
         }
     }
 
-    /// Size of a result that is stored with the workers.
-    pub(crate) fn stored_nbytes(&self) -> Option<u64> {
-        match &*self.lock() {
-            State::Away(away) => Some(away.nbytes),
-            _ => None,
-        }
-    }
-
     /// The outcome, if it is here.
     pub(crate) fn outcome(&self) -> Option<Result<StoredValue, TaskError>> {
         match &*self.lock() {
             State::Pending(_) | State::Away(_) => None,
-            State::Small(len, bytes) => {
-                Some(Ok(StoredValue::from_payload(Payload::Small(*len, *bytes))))
-            }
+            State::Small(len, bytes) => Some(Ok(StoredValue::from_payload(Payload::Small(*len, *bytes)))),
             State::Value(value) => Some(Ok(value.clone())),
             State::Failed(e) => Some(Err(e.clone())),
         }
@@ -129,7 +126,7 @@ impl Cell {
     /// The session's news. Whether the value is needed here: it is stored elsewhere and somebody waits for it.
     pub(crate) fn settle(self: &Arc<Self>, outcome: Settled, wakes: &mut Wakes) -> bool {
         let mut state = self.lock();
-        if matches!(*state, State::Small(..) | State::Value(_)) || self.released.load(Ordering::Acquire) {
+        if matches!(*state, State::Small(..) | State::Value(_)) || self.is_released() {
             return false;
         }
         let (mut waiters, was_failed) = match &mut *state {
@@ -175,11 +172,17 @@ impl Cell {
             State::Away(away) => std::mem::take(&mut away.waiters),
             _ => return false,
         };
-        self.released.store(true, Ordering::Release);
+        self.standing.store(CANCELLED, Ordering::Release);
         *state = State::Failed(error);
         drop(state);
         wakes.add(waiters, self, true);
         true
+    }
+
+    /// The session did not take the submission.
+    pub(crate) fn refuse(&self, error: TaskError) {
+        self.standing.store(REFUSED, Ordering::Release);
+        *self.lock() = State::Failed(error);
     }
 
     /// Makes a task pending again that failed on the cluster. Whether it was.
@@ -303,8 +306,9 @@ pub(crate) struct CellRef(Arc<Cell>);
 
 impl CellRef {
     fn new(id: TaskId, session: Option<Arc<Session>>, state: State) -> Self {
-        let (handles, released) = (AtomicU32::new(1), AtomicBool::new(session.is_none()));
-        CellRef(Arc::new(Cell { id, session, handles, released, state: Mutex::new(state) }))
+        let standing = AtomicU8::new(if session.is_some() { WANTED } else { REFUSED });
+        let (handles, state) = (AtomicU32::new(1), Mutex::new(state));
+        CellRef(Arc::new(Cell { id, session, handles, standing, state }))
     }
 
     /// A future of a task that is on its way.
@@ -324,17 +328,8 @@ impl CellRef {
         Some(CellRef(cell.clone()))
     }
 
-    pub(crate) fn cell(&self) -> &Arc<Cell> {
-        &self.0
-    }
-
     pub(crate) fn token(&self) -> TokenRef {
         TokenRef(self.0.clone())
-    }
-
-    /// Whether this is the only handle.
-    pub(crate) fn is_only(&self) -> bool {
-        self.0.handles.load(Ordering::Acquire) == 1
     }
 }
 
@@ -347,10 +342,12 @@ impl Clone for CellRef {
 
 impl Drop for CellRef {
     fn drop(&mut self) {
-        if self.0.handles.fetch_sub(1, Ordering::AcqRel) == 1
-            && let Some(session) = &self.0.session
-        {
-            session.dropped(self.token(), self.0.released.load(Ordering::Acquire));
+        if self.0.handles.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        let standing = self.0.standing.load(Ordering::Acquire);
+        if let (Some(session), WANTED | CANCELLED) = (&self.0.session, standing) {
+            session.dropped(self.token(), standing == CANCELLED);
         }
     }
 }

@@ -61,11 +61,6 @@ impl Group {
         if state.is_done() { state.waker.take() } else { None }
     }
 
-    /// Futures not done yet.
-    pub(crate) fn open(&self) -> usize {
-        self.lock().open
-    }
-
     /// Waits until enough are done.
     pub(crate) fn poll_done(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();

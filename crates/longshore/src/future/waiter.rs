@@ -159,10 +159,6 @@ pub(crate) struct Wakes {
 }
 
 impl Wakes {
-    pub(crate) fn waker(&mut self, waker: Option<Waker>) {
-        self.wakers.extend(waker);
-    }
-
     /// These waited for `cell`, which is done.
     pub(crate) fn add(&mut self, waiters: Waiters, cell: &Arc<Cell>, failed: bool) {
         for waiter in waiters {

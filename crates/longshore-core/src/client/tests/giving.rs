@@ -88,3 +88,12 @@ fn a_value_is_kept_until_nobody_needs_it() {
     b.hear(SchedulerToClient::Dropped { id: id(1) });
     assert_eq!(b.hear(push(false)), [failed()]);
 }
+
+#[test]
+fn what_the_client_gave_away_it_need_not_fetch() {
+    let mut b = Bench::up();
+    let f = b.want(1);
+    b.event(Event::Held { id: id(1), value: Payload::copy_from(b"own") });
+    b.hear(stored(1, 3, &[]));
+    assert_eq!(b.event(Event::Awaited(id(1))), [value(&f, b"own")]);
+}

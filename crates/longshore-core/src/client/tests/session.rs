@@ -143,3 +143,21 @@ fn a_dialling_session_waits_for_nothing() {
     assert_eq!(b.machine.deadline(), None);
     assert_eq!(Config::default().silence_max, Duration::from_secs(15));
 }
+
+#[test]
+fn what_is_said_before_the_fence_belongs_to_the_life_before() {
+    let mut b = Bench::up();
+    let f = b.want(1);
+    b.event(Event::Fence { request: 70, id: Some(id(1)) });
+    assert_eq!(b.hear(done(1, b"old")), []);
+    assert_eq!(b.hear(stored(1, 4, &[10])), []);
+    b.event(Event::Fence { request: 71, id: Some(id(1)) });
+    assert_eq!(b.hear(SchedulerToClient::Answer { request: 70, answer: Answer::Flushed }), []);
+    assert_eq!(b.hear(done(1, b"older")), [], "a second fence stands behind the first");
+    assert_eq!(b.hear(SchedulerToClient::Answer { request: 71, answer: Answer::Flushed }), []);
+    assert_eq!(b.hear(done(1, b"new")), [value(&f, b"new")]);
+    assert_eq!(b.machine.stale(), 3);
+    b.event(Event::Fence { request: 72, id: None });
+    let known = b.hear(SchedulerToClient::Answer { request: 72, answer: Answer::Flushed });
+    assert_eq!(known, [Action::PastIsKnown]);
+}

@@ -1,0 +1,46 @@
+//! The end of a client: when the last handle goes, and when somebody waits for it.
+use super::session::{Phase, Session};
+use longshore_rt::BoxFuture;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Ends an embedded cluster.
+pub(crate) type EndCluster = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
+/// What all handles of one client share. Dropping it closes the session without waiting.
+pub(super) struct Closing {
+    session: Arc<Session>,
+    /// The cluster that was started for this client.
+    cluster: Mutex<Option<EndCluster>>,
+}
+
+impl Closing {
+    pub(super) fn new(session: Arc<Session>, cluster: Option<EndCluster>) -> Self {
+        Closing { session, cluster: Mutex::new(cluster) }
+    }
+
+    pub(super) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    pub(super) async fn close(&self) {
+        self.session.close();
+        self.session.phase(|phase| matches!(phase, Phase::Finished(_)).then_some(())).await;
+        let cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(end) = cluster {
+            end().await;
+        }
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.session.close();
+    }
+}
+
+impl fmt::Debug for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.session.fmt(f)
+    }
+}

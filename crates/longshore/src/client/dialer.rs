@@ -1,0 +1,78 @@
+//! Opening links: to the scheduler, patiently, and to workers, without holding anything up.
+use super::driver::SchedulerLink;
+use crate::address::Address;
+use crate::link::{ConnectError, Link, dial};
+use longshore_proto::handshake::PeerHello;
+use longshore_proto::{Hello, PeerId, PeerReply, PeerRequest, Role, Welcome};
+use longshore_rt::{BoxFuture, DynRuntime, Runtime, RuntimeExt};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// Pauses between attempts to reach the scheduler: the first, and the longest.
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+pub(super) type PeerLink = Link<PeerReply, PeerRequest>;
+
+/// Dials the scheduler until it answers, refuses for good, or `limit` has passed.
+pub(super) async fn dial_scheduler(
+    rt: &DynRuntime,
+    to: &Address,
+    hello: Hello,
+    limit: Duration,
+) -> Result<(SchedulerLink, Welcome), ConnectError> {
+    let until = rt.now() + limit;
+    let mut pause = PAUSE_MIN;
+    loop {
+        match dial(rt, to, hello.clone()).await {
+            // A name of this process that is not there will not come by itself.
+            Err(e) if e.is_transient() && !to.is_inproc() && rt.now() + pause < until => {
+                rt.sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Links to workers that are being opened.
+pub(super) struct Dialer {
+    rt: DynRuntime,
+    hello: Hello,
+    under_way: Vec<(PeerId, BoxFuture<'static, Result<PeerLink, ConnectError>>)>,
+    /// Addresses that are none: reported at the next poll.
+    bad: Vec<PeerId>,
+}
+
+impl Dialer {
+    pub(super) fn new(rt: DynRuntime, token: String, incarnation: u64, name: String) -> Self {
+        let hello = Hello { token, role: Role::Peer(PeerHello { incarnation, name }) };
+        Dialer { rt, hello, under_way: Vec::new(), bad: Vec::new() }
+    }
+
+    pub(super) fn dial(&mut self, peer: PeerId, address: &str) {
+        let Ok(address) = address.parse::<Address>() else {
+            tracing::warn!(target: "longshore::client", peer = peer.0, address, "a worker has an unreadable address");
+            return self.bad.push(peer);
+        };
+        let (rt, hello) = (self.rt.clone(), self.hello.clone());
+        let dialled = async move { dial(&rt, &address, hello).await.map(|(link, _)| link) };
+        self.under_way.push((peer, Box::pin(dialled)));
+    }
+
+    /// Gives out attempts that ended.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        each: &mut dyn FnMut(PeerId, Result<PeerLink, String>),
+    ) {
+        self.bad.drain(..).for_each(|peer| each(peer, Err("its address is unreadable".into())));
+        self.under_way.retain_mut(|(peer, dialled)| match dialled.as_mut().poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(result) => {
+                each(*peer, result.map_err(|e| e.to_string()));
+                false
+            }
+        });
+    }
+}

@@ -1,0 +1,377 @@
+//! The one future that runs a client: it reads, feeds the machine, carries out what the machine asks for, and writes.
+//!
+//! ```text
+//! a turn:  links ─▶ machine ◀─ what user threads said ◀─ timer
+//!                      │
+//!                      ▼
+//!          outboxes, futures to settle ─▶ flush ─▶ wake those who waited
+//! ```
+//! It decides nothing. Dropping it, which a runtime does when it shuts down, ends the session like a lost link.
+use super::dialer::Dialer;
+use super::session::{Ended, Phase, Session};
+use crate::error::TaskError;
+use crate::future::{Settled, TokenRef, Wakes};
+use crate::link::{BACKLOG_BYTES_MAX, Link, LinkError, LinkEvent, LinkSet};
+use longshore_core::client::{Action, Batch, Config, Ending, Event, Machine, Outcome, Route};
+use longshore_proto::frame::EncodeError;
+use longshore_proto::{
+    ClientToScheduler, FailureKind, PeerReply, PeerRequest, SchedulerToClient, TaskFailure, TaskId, Time,
+};
+use longshore_rt::{BoxSleep, DynRuntime, Instant, Runtime, Sleep};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// Pieces of large values wait in the machine until a link holds less than this.
+const PUSH_BACKLOG_BYTES: usize = 2 * 1024 * 1024;
+/// How long the last words may take.
+const GOODBYE_MAX: Duration = Duration::from_secs(5);
+
+pub(super) type SchedulerLink = Link<SchedulerToClient, ClientToScheduler>;
+
+/// A client's driver, link up.
+pub(super) struct Driver {
+    core: Core,
+    link: SchedulerLink,
+    peers: LinkSet<PeerReply, PeerRequest>,
+    dialer: Dialer,
+    sleep: Option<(Time, BoxSleep)>,
+    /// Set when only the last words are left to be sent.
+    goodbye_until: Option<Time>,
+}
+
+/// What there is whether or not there is a link.
+pub(super) struct Core {
+    session: Arc<Session>,
+    rt: DynRuntime,
+    machine: Machine<TokenRef>,
+    batch: Batch<TokenRef>,
+    actions: Vec<Action<TokenRef>>,
+    wakes: Wakes,
+    ended: Option<Ended>,
+    /// What an unfinished future fails with, made once.
+    over: Option<TaskError>,
+}
+
+impl Core {
+    pub(super) fn new(session: Arc<Session>) -> Self {
+        let rt = session.rt().clone();
+        let machine = Machine::new(Config::default(), Time(rt.now().0));
+        let (batch, actions, wakes) = (Batch::default(), Vec::new(), Wakes::default());
+        Core { session, rt, machine, batch, actions, wakes, ended: None, over: None }
+    }
+
+    fn now(&self) -> Time {
+        Time(self.rt.now().0)
+    }
+
+    fn handle(&mut self, now: Time, event: Event<TokenRef>) {
+        self.machine.handle(now, event, &mut self.actions);
+    }
+
+    /// Ends the session for a reason that the machine cannot know, and tells everybody.
+    pub(super) fn end(&mut self, ended: Ended) {
+        if self.ended.is_none() {
+            self.ended = Some(ended.clone());
+            self.over = Some(ended.to_task_error());
+        }
+        let event = match ended {
+            Ended::Closed => Event::Close,
+            Ended::Lost(reason) => Event::LinkLost { reason: reason.to_string() },
+            Ended::Unconnected(e) => Event::LinkLost { reason: e.to_string() },
+        };
+        let now = self.now();
+        self.handle(now, event);
+        self.settle_all(now);
+    }
+
+    /// With nobody to talk to, futures and questions are all that is left of the actions.
+    fn settle_all(&mut self, now: Time) {
+        // From here on nothing is taken, so what is in the outbox now is the last of it.
+        if let Some(ended) = &self.ended {
+            self.session.set_phase(Phase::Over(ended.clone()));
+        }
+        self.take(now, 0, &mut |_| {});
+        for action in std::mem::take(&mut self.actions) {
+            self.carry_out(now, action);
+        }
+        self.wakes.fire();
+    }
+
+    /// Takes what user threads said. Messages are given to `send`, in order and before anything that follows from them.
+    fn take(&mut self, now: Time, backlog_bytes: usize, send: &mut dyn FnMut(ClientToScheduler)) {
+        let mut batch = std::mem::take(&mut self.batch);
+        self.session.take(&mut batch, backlog_bytes);
+        batch.messages.drain(..).for_each(send);
+        batch.wanted.drain(..).for_each(|token| self.handle(now, Event::Wanted(token)));
+        batch.dropped.drain(..).for_each(|token| self.handle(now, Event::Dropped(token)));
+        batch.events.drain(..).for_each(|event| self.handle(now, event));
+        batch.clear();
+        self.batch = batch;
+    }
+
+    /// Carries out what needs no link; gives back what does.
+    fn carry_out(&mut self, now: Time, action: Action<TokenRef>) -> Option<Action<TokenRef>> {
+        match action {
+            Action::Settle { token, outcome } => self.settle(now, &token, outcome),
+            Action::Share { from, to } => {
+                if let Some(settled) = from.0.as_settled()
+                    && to.0.settle(settled, &mut self.wakes)
+                {
+                    self.handle(now, Event::Awaited(to.0.id()));
+                }
+            }
+            Action::Answered { request, answer } => self.session.answer(request, answer),
+            Action::PastIsKnown => self.session.lock().outbox.past_is_known(),
+            Action::Notice(text) => tracing::warn!(target: "longshore::client", "{text}"),
+            Action::End(ending) => self.on_end(ending),
+            other => return Some(other),
+        }
+        None
+    }
+
+    fn settle(&mut self, now: Time, token: &TokenRef, outcome: Outcome) {
+        let settled = match outcome {
+            Outcome::Value(value) => Settled::Value(value),
+            Outcome::Stored { nbytes } => Settled::Stored { nbytes },
+            Outcome::Failed(failure) => Settled::Failed(TaskError::new(*failure)),
+            Outcome::Pending => Settled::Pending,
+            Outcome::Over => {
+                let closed = || Ended::Closed.to_task_error();
+                Settled::Failed(self.over.get_or_insert_with(closed).clone())
+            }
+        };
+        if token.0.settle(settled, &mut self.wakes) {
+            self.handle(now, Event::Awaited(token.0.id()));
+        }
+    }
+
+    fn on_end(&mut self, ending: Ending) {
+        let ended = self.ended.get_or_insert_with(|| match ending {
+            Ending::Closed => Ended::Closed,
+            Ending::Lost { reason } => Ended::Lost(reason.into()),
+        });
+        if let Ended::Lost(reason) = ended {
+            tracing::warn!(target: "longshore::client", %reason, "the scheduler is lost");
+        }
+        self.over = Some(ended.to_task_error());
+        self.session.set_phase(Phase::Over(ended.clone()));
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if self.machine.is_over() {
+            // What was said between the last look and the end still gets its answer.
+            let now = self.now();
+            self.settle_all(now);
+        } else {
+            self.end(Ended::Lost("the runtime that ran the client was shut down".into()));
+        }
+        let ended = self.ended.take().unwrap_or(Ended::Closed);
+        self.session.set_phase(Phase::Finished(ended));
+    }
+}
+
+impl Driver {
+    pub(super) fn new(mut core: Core, link: SchedulerLink, dialer: Dialer) -> Self {
+        let now = core.now();
+        core.handle(now, Event::LinkUp);
+        core.session.set_phase(Phase::Up);
+        let peers = LinkSet::new(&core.rt, BACKLOG_BYTES_MAX);
+        Driver { core, link, peers, dialer, sleep: None, goodbye_until: None }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.core.session.register_driver(cx);
+        let now = self.core.now();
+        self.read(now, cx);
+        self.listen_to_users(now);
+        if self.core.machine.deadline().is_some_and(|due| due <= now) {
+            self.core.handle(now, Event::Tick);
+        }
+        self.act(now);
+        self.core.machine.finish(now, &mut self.core.actions);
+        self.act(now);
+        self.push(now);
+        if self.core.machine.is_over() {
+            return self.say_goodbye(now, cx);
+        }
+        self.flush(now, cx);
+        self.core.wakes.fire();
+        self.arm(now, cx);
+        if !self.core.session.sleep(self.link.backlog_bytes()) || !self.core.actions.is_empty() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn read(&mut self, now: Time, cx: &mut Context<'_>) {
+        let core = &mut self.core;
+        let polled = self.link.poll_recv(cx, &mut |message| core.handle(now, Event::Scheduler(message)));
+        if let Poll::Ready(Err(e)) = polled {
+            core.handle(now, Event::LinkLost { reason: lost(&e) });
+        }
+        self.peers.poll(cx, &mut |from, event| match event {
+            LinkEvent::Message(reply) => core.handle(now, Event::Peer { from, reply }),
+            LinkEvent::Lost(_) => core.handle(now, Event::PeerDown(from)),
+        });
+        let peers = &mut self.peers;
+        self.dialer.poll(cx, &mut |peer, dialled| match dialled {
+            Ok(link) => {
+                peers.insert(peer, link);
+                core.handle(now, Event::PeerUp(peer));
+            }
+            Err(e) => {
+                tracing::debug!(target: "longshore::client", peer = peer.0, reason = %e, "a worker cannot be reached");
+                core.handle(now, Event::PeerDown(peer));
+            }
+        });
+    }
+
+    fn listen_to_users(&mut self, now: Time) {
+        let (link, mut failed, mut any) = (&mut self.link, Vec::new(), false);
+        self.core.take(now, link.backlog_bytes(), &mut |message| {
+            any = true;
+            let id = subject(&message);
+            if let Err(e) = link.send(message) {
+                failed.push((id, e));
+            }
+        });
+        if any {
+            self.core.machine.sent(now);
+        }
+        failed.into_iter().for_each(|(id, e)| self.on_unsendable(now, id, &e));
+    }
+
+    /// A call that no frame can carry fails as if the scheduler had said so.
+    fn on_unsendable(&mut self, now: Time, id: Option<TaskId>, e: &EncodeError) {
+        let Some(id) = id else {
+            return tracing::error!(target: "longshore::client", "a message is lost: {e}");
+        };
+        let failure = TaskFailure::new(FailureKind::Refused, id, "", format!("the call cannot be sent: {e}"));
+        let message = SchedulerToClient::Failed { id, failure: Box::new(failure) };
+        self.core.handle(now, Event::Scheduler(message));
+    }
+
+    /// Carries out actions until there are none: settling a future may lead to more.
+    fn act(&mut self, now: Time) {
+        let mut actions = Vec::new();
+        while !self.core.actions.is_empty() {
+            std::mem::swap(&mut actions, &mut self.core.actions);
+            for action in actions.drain(..) {
+                if let Some(action) = self.core.carry_out(now, action) {
+                    self.talk(now, action);
+                }
+            }
+        }
+        // Keep the memory of the larger one.
+        self.core.actions = actions;
+    }
+
+    fn talk(&mut self, now: Time, action: Action<TokenRef>) {
+        match action {
+            Action::Send(message) => {
+                let id = subject(&message);
+                match self.link.send(message) {
+                    Ok(()) => self.core.machine.sent(now),
+                    Err(e) => self.on_unsendable(now, id, &e),
+                }
+            }
+            Action::SendPeer { to, message } => {
+                if let Err(e) = self.peers.send(to, message) {
+                    tracing::error!(target: "longshore::client", peer = to.0, "a message is lost: {e}");
+                }
+            }
+            Action::Dial { peer, address } => self.dialer.dial(peer, &address),
+            Action::HangUp(peer) => drop(self.peers.remove(peer)),
+            _ => {}
+        }
+    }
+
+    /// Sends pieces of large values as long as their links have room.
+    fn push(&mut self, now: Time) {
+        let routes: Vec<Route> = self.core.machine.sending().collect();
+        for route in routes {
+            while self.has_room(route) {
+                let Some(chunk) = self.core.machine.next_chunk(now, route) else { break };
+                self.talk(now, route.message(chunk));
+            }
+        }
+    }
+
+    fn has_room(&self, route: Route) -> bool {
+        let backlog_bytes = match route {
+            Route::Scheduler => Some(self.link.backlog_bytes()),
+            Route::Peer(peer) => self.peers.get(peer).map(Link::backlog_bytes),
+        };
+        backlog_bytes.is_some_and(|bytes| bytes < PUSH_BACKLOG_BYTES)
+    }
+
+    fn flush(&mut self, now: Time, cx: &mut Context<'_>) {
+        // A link that cannot be written to says so when it is read.
+        if let Poll::Ready(Err(_)) = self.link.poll_flush(cx) {
+            cx.waker().wake_by_ref();
+        }
+        let core = &mut self.core;
+        self.peers.flush(cx, &mut |peer, _| core.handle(now, Event::PeerDown(peer)));
+        // What a link took may have made room for more pieces.
+        let more = self.core.machine.sending().any(|route| self.has_room(route));
+        if more {
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Re-arms the one timer.
+    fn arm(&mut self, now: Time, cx: &mut Context<'_>) {
+        let Some(due) = self.core.machine.deadline() else { return };
+        let rt = &self.core.rt;
+        let (armed, sleep) = self.sleep.get_or_insert_with(|| (due, rt.sleep_until(Instant(due.0))));
+        // Busy clients move their heartbeat with every message: a timer that fires early looks again and moves on.
+        if due < *armed || *armed <= now {
+            sleep.reset(Instant(due.0));
+            *armed = due;
+        }
+        if Pin::new(sleep).poll(cx).is_ready() {
+            *armed = Time(0);
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Sends what is left and closes, within bounds.
+    fn say_goodbye(&mut self, now: Time, cx: &mut Context<'_>) -> Poll<()> {
+        let until = *self.goodbye_until.get_or_insert(now + GOODBYE_MAX);
+        self.core.wakes.fire();
+        self.peers.close_all();
+        self.peers.flush(cx, &mut |_, _| {});
+        let closed = self.link.poll_close(cx).is_ready();
+        let sleep = self.sleep.insert((until, self.core.rt.sleep_until(Instant(until.0))));
+        if (closed && self.peers.is_flushed()) || Pin::new(&mut sleep.1).poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.turn(cx)
+    }
+}
+
+/// The task that fails when this message cannot be sent.
+fn subject(message: &ClientToScheduler) -> Option<TaskId> {
+    match message {
+        ClientToScheduler::Submit(submit) => Some(submit.id),
+        ClientToScheduler::Scatter(scatter) => Some(scatter.id),
+        _ => None,
+    }
+}
+
+fn lost(e: &LinkError) -> String {
+    format!("the link to the scheduler is lost: {e}")
+}

@@ -1,0 +1,398 @@
+//! What user threads and the driver share: one lock, one waker.
+//!
+//! A user thread locks, appends, and wakes the driver only if the driver went to sleep since it last looked. The driver
+//! takes everything at once. Nothing is encoded, sent or told to anybody under the lock.
+use crate::error::{Error, TaskError};
+use crate::future::TokenRef;
+use atomic_waker::AtomicWaker;
+use longshore_core::client::{Batch, Event, FENCE_MIN, Outbox, RefusedSubmit};
+use longshore_proto::query::{Answer, Query};
+use longshore_proto::{ClientToScheduler, SessionId, TaskId, Time};
+use longshore_rt::{DynRuntime, Runtime};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// One client's connection to one cluster, seen from user threads.
+pub(crate) struct Session {
+    id: SessionId,
+    rt: DynRuntime,
+    /// Whether everything stays within this process, so that values need not be encoded.
+    local: bool,
+    next_seq: AtomicU64,
+    next_request: AtomicU32,
+    shared: Mutex<Shared>,
+    driver: AtomicWaker,
+}
+
+/// What is under the lock.
+pub(super) struct Shared {
+    pub(super) outbox: Outbox<TokenRef>,
+    /// The driver will look again without being woken.
+    pub(super) awake: bool,
+    /// The user asked to end.
+    pub(super) closing: bool,
+    pub(super) phase: Phase,
+    /// Those who wait for another phase.
+    phase_waiters: Vec<Waker>,
+    /// Those who wait for room in the outbox.
+    room_waiters: Vec<Waker>,
+    replies: BTreeMap<u32, Reply>,
+}
+
+/// Where the session is in its life.
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    Dialling,
+    Up,
+    /// Nothing is taken any more; the last words may still be on their way.
+    Over(Ended),
+    Finished(Ended),
+}
+
+/// Why a session is over.
+#[derive(Clone, Debug)]
+pub(crate) enum Ended {
+    /// The user closed it.
+    Closed,
+    /// The scheduler is gone.
+    Lost(Arc<str>),
+    /// There never was a connection.
+    Unconnected(Arc<Error>),
+}
+
+/// A question that was asked.
+struct Reply {
+    answer: Option<Option<Answer>>,
+    waker: Option<Waker>,
+}
+
+impl Session {
+    pub(super) fn new(rt: DynRuntime, local: bool, bytes_max: usize) -> Arc<Self> {
+        let id = SessionId(rt.entropy());
+        let shared = Shared {
+            outbox: Outbox::new(id, bytes_max),
+            // The driver is about to start, and looks first.
+            awake: true,
+            closing: false,
+            phase: Phase::Dialling,
+            phase_waiters: Vec::new(),
+            room_waiters: Vec::new(),
+            replies: BTreeMap::new(),
+        };
+        Arc::new(Session {
+            id,
+            rt,
+            local,
+            next_seq: AtomicU64::new(0),
+            next_request: AtomicU32::new(0),
+            shared: Mutex::new(shared),
+            driver: AtomicWaker::new(),
+        })
+    }
+
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
+
+    pub(crate) fn rt(&self) -> &DynRuntime {
+        &self.rt
+    }
+
+    pub(crate) fn is_local(&self) -> bool {
+        self.local
+    }
+
+    /// So many task ids in a row; the first one.
+    pub(super) fn next_ids(&self, count: u64) -> TaskId {
+        TaskId { origin: self.id.0, seq: self.next_seq.fetch_add(count, Ordering::Relaxed) }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends something and sees to it that the driver looks.
+    pub(super) fn with<T>(&self, append: impl FnOnce(&mut Shared) -> T) -> T {
+        let mut shared = self.lock();
+        let result = append(&mut shared);
+        let wake = !shared.awake && !shared.outbox.is_empty();
+        shared.awake |= wake;
+        drop(shared);
+        if wake {
+            self.driver.wake();
+        }
+        result
+    }
+
+    /// A future's last handle is gone.
+    pub(crate) fn dropped(&self, token: TokenRef, released: bool) {
+        self.with(|shared| {
+            if !shared.is_over() {
+                shared.outbox.dropped(token, released);
+            }
+        });
+    }
+
+    /// Somebody awaits a result that is stored with the workers.
+    pub(crate) fn bring(&self, id: TaskId) {
+        self.with(|shared| {
+            if !shared.is_over() {
+                shared.outbox.event(Event::Awaited(id));
+            }
+        });
+    }
+
+    /// A message that needs no answer. Forgotten when the session is over.
+    pub(crate) fn tell(&self, message: ClientToScheduler) {
+        self.with(|shared| {
+            if !shared.is_over() {
+                shared.outbox.tell(message);
+            }
+        });
+    }
+
+    /// Stops tasks whose futures were settled as cancelled.
+    pub(crate) fn cancel(&self, ids: Vec<TaskId>, force: bool) {
+        self.with(|shared| {
+            if !shared.is_over() {
+                shared.outbox.cancel(ids, force);
+            }
+        });
+    }
+
+    /// Asks to end. Returns at once.
+    pub(super) fn close(&self) {
+        let mut shared = self.lock();
+        if shared.is_over() {
+            return;
+        }
+        if !std::mem::replace(&mut shared.closing, true) {
+            shared.outbox.event(Event::Close);
+        }
+        shared.awake = true;
+        drop(shared);
+        self.driver.wake();
+    }
+
+    /// Asks the scheduler. `limit` is how long the answer may take.
+    ///
+    /// # Errors
+    /// The session is over, or no answer came in time.
+    pub(super) async fn ask(
+        &self,
+        query: Query,
+        what: &'static str,
+        limit: Option<Duration>,
+    ) -> Result<Answer, Error> {
+        let request = self.next_request.fetch_add(1, Ordering::Relaxed) % FENCE_MIN;
+        let until = limit.map(|limit| Time((self.rt.now() + limit).0));
+        self.with(|shared| {
+            if let Some(ended) = shared.ended() {
+                return Err(ended.to_error());
+            }
+            shared.outbox.tell(ClientToScheduler::Query { request, query });
+            shared.outbox.event(Event::Asked { request, until });
+            shared.replies.insert(request, Reply { answer: None, waker: None });
+            Ok(())
+        })?;
+        let asked = Asked { session: self, request };
+        let answer = poll_fn(|cx| self.poll_reply(cx, request)).await;
+        drop(asked);
+        answer.ok_or_else(|| match (self.lock().ended(), limit) {
+            (Some(ended), _) => ended.to_error(),
+            (None, limit) => Error::TimedOut { what, after: limit.unwrap_or_default() },
+        })
+    }
+
+    fn poll_reply(&self, cx: &Context<'_>, request: u32) -> Poll<Option<Answer>> {
+        let mut shared = self.lock();
+        let Some(reply) = shared.replies.get_mut(&request) else { return Poll::Ready(None) };
+        match reply.answer.take() {
+            Some(answer) => Poll::Ready(answer),
+            None => {
+                reply.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The answer to a question, for whoever still waits for it.
+    pub(super) fn answer(&self, request: u32, answer: Option<Answer>) {
+        let mut shared = self.lock();
+        let waker = shared.replies.get_mut(&request).and_then(|reply| {
+            reply.answer = Some(answer);
+            reply.waker.take()
+        });
+        drop(shared);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits until a submission would be taken.
+    pub(super) async fn room(&self) -> Result<(), Error> {
+        poll_fn(|cx| {
+            let mut shared = self.lock();
+            if let Some(ended) = shared.ended() {
+                return Poll::Ready(Err(ended.to_error()));
+            }
+            if shared.outbox.room().is_ok() {
+                return Poll::Ready(Ok(()));
+            }
+            note(&mut shared.room_waiters, cx.waker());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Waits until `reached` says something about the phase.
+    pub(super) async fn phase<T>(&self, reached: impl Fn(&Phase) -> Option<T>) -> T {
+        poll_fn(|cx| {
+            let mut shared = self.lock();
+            if let Some(result) = reached(&shared.phase) {
+                return Poll::Ready(result);
+            }
+            note(&mut shared.phase_waiters, cx.waker());
+            Poll::Pending
+        })
+        .await
+    }
+
+    pub(super) fn set_phase(&self, phase: Phase) {
+        let mut shared = self.lock();
+        shared.phase = phase;
+        let mut waiters = std::mem::take(&mut shared.phase_waiters);
+        if shared.is_over() {
+            waiters.append(&mut shared.room_waiters);
+        }
+        drop(shared);
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
+    /// Leaves the waker that says when to look.
+    pub(super) fn register_driver(&self, cx: &Context<'_>) {
+        self.driver.register(cx.waker());
+    }
+
+    /// Takes everything that was said; the driver says how much its link still holds.
+    pub(super) fn take(&self, batch: &mut Batch<TokenRef>, backlog_bytes: usize) {
+        let mut shared = self.lock();
+        shared.outbox.take(batch);
+        shared.outbox.set_backlog(backlog_bytes);
+        let wakers = shared.roomy();
+        drop(shared);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The driver goes to sleep, unless there is something to take.
+    pub(super) fn sleep(&self, backlog_bytes: usize) -> bool {
+        let mut shared = self.lock();
+        shared.outbox.set_backlog(backlog_bytes);
+        shared.awake = !shared.outbox.is_empty();
+        let asleep = !shared.awake;
+        let wakers = shared.roomy();
+        drop(shared);
+        wakers.into_iter().for_each(Waker::wake);
+        asleep
+    }
+}
+
+impl Shared {
+    pub(super) fn ended(&self) -> Option<&Ended> {
+        match &self.phase {
+            Phase::Over(ended) | Phase::Finished(ended) => Some(ended),
+            Phase::Dialling | Phase::Up => None,
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.ended().is_some()
+    }
+
+    /// Whether a submission can be taken.
+    ///
+    /// # Errors
+    /// What its future fails with.
+    pub(super) fn accepts(&self) -> Result<(), TaskError> {
+        match self.ended() {
+            Some(ended) => Err(ended.to_task_error()),
+            None => self.outbox.room().map_err(|e| refused(&e, "")),
+        }
+    }
+
+    /// Those to be woken because there is room now.
+    fn roomy(&mut self) -> Vec<Waker> {
+        if self.room_waiters.is_empty() || self.outbox.room().is_err() {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.room_waiters)
+    }
+}
+
+/// The failure of a submission that the outbox did not take.
+pub(super) fn refused(refused: &RefusedSubmit, function: &str) -> TaskError {
+    use crate::error::TaskErrorKind::{KeyConflict, Overloaded, Refused};
+    let kind = match refused {
+        RefusedSubmit::Overloaded { .. } => Overloaded,
+        RefusedSubmit::KeyConflict => KeyConflict,
+        _ => Refused,
+    };
+    TaskError::local(kind, function, refused.to_string())
+}
+
+impl Ended {
+    /// What an operation ends with.
+    pub(crate) fn to_error(&self) -> Error {
+        match self {
+            Ended::Closed => Error::Closed,
+            Ended::Lost(reason) => Error::SchedulerLost { reason: reason.to_string() },
+            Ended::Unconnected(e) => (**e).clone(),
+        }
+    }
+
+    /// What a future ends with.
+    pub(crate) fn to_task_error(&self) -> TaskError {
+        use crate::error::TaskErrorKind::{ClientClosed, SchedulerLost};
+        match self {
+            Ended::Closed => {
+                TaskError::local(ClientClosed, "", "the client was closed before the result came")
+            }
+            Ended::Lost(reason) => TaskError::local(SchedulerLost, "", reason.to_string()),
+            Ended::Unconnected(e) => TaskError::local(SchedulerLost, "", e.to_string()),
+        }
+    }
+}
+
+/// Adds a waker, unless it is there.
+fn note(wakers: &mut Vec<Waker>, waker: &Waker) {
+    if !wakers.iter().any(|w| w.will_wake(waker)) {
+        wakers.push(waker.clone());
+    }
+}
+
+/// Forgets a question when its asker goes away.
+struct Asked<'a> {
+    session: &'a Session,
+    request: u32,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        let reply = self.session.lock().replies.remove(&self.request);
+        drop(reply);
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = self.lock().phase.clone();
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("local", &self.local)
+            .field("phase", &phase)
+            .finish()
+    }
+}

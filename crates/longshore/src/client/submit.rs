@@ -1,0 +1,275 @@
+//! From a described call to a message in the outbox and a future.
+//!
+//! All that takes time is done before the lock: arguments are encoded in the caller's thread, and a graph of calls becomes
+//! one run of messages, inputs first. Whatever is wrong with a call becomes the failure of its future.
+use super::content_hash::ContentHash;
+use super::inputs::{Inputs, foreign};
+use super::session::{Session, Shared, refused};
+use crate::call::{CallBody, CallGraph, CallNode, CallOptions, FunctionHandle, Rerun};
+use crate::error::{TaskError, TaskErrorKind};
+use crate::function::Function;
+use crate::future::{CellRef, FutureRef};
+use longshore_core::client::Event;
+use longshore_proto::client::{Key, Scatter};
+use longshore_proto::{ClientToScheduler, FunctionIndex, Payload, Submit, SubmitOptions, TaskId};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// One call, ready to be sent.
+struct Prepared {
+    function: &'static Function,
+    submit: Submit,
+    objects: Vec<(TaskId, Payload)>,
+}
+
+impl Session {
+    /// Submits what a call describes, calls among its arguments included.
+    pub(crate) fn submit(self: &Arc<Self>, call: CallBody) -> FutureRef {
+        match call {
+            CallBody::Held(future) => self.adopt(future),
+            CallBody::Node(node) if node.has_children() => self.submit_graph(node),
+            CallBody::Node(node) => {
+                let id = self.next_ids(1);
+                match prepare(self, &node, id, None) {
+                    Ok(prepared) => self.send(std::iter::once(prepared)),
+                    Err(error) => CellRef::failed(id, error),
+                }
+            }
+        }
+    }
+
+    fn adopt(self: &Arc<Self>, future: FutureRef) -> FutureRef {
+        match future.session() {
+            Some(theirs) if !Arc::ptr_eq(theirs, self) => CellRef::failed(future.id(), foreign()),
+            _ => future,
+        }
+    }
+
+    fn submit_graph(self: &Arc<Self>, root: Arc<CallNode>) -> FutureRef {
+        let graph = CallGraph::new(root);
+        let first = self.next_ids(graph.calls().len() as u64);
+        // The place in the graph is the place in the order of submission: depth first.
+        let mut ids: Vec<TaskId> =
+            (first.seq..).take(graph.calls().len()).map(|seq| TaskId { seq, ..first }).collect();
+        let mut prepared = Vec::with_capacity(ids.len());
+        for (place, call) in graph.calls().iter().enumerate() {
+            match prepare(self, call, ids[place], Some((&graph, &ids))) {
+                Ok(p) => {
+                    // A key has an id of its own, which the calls that use this one must know.
+                    ids[place] = p.submit.id;
+                    prepared.push(p);
+                }
+                Err(error) => return CellRef::failed(ids[place], error),
+            }
+        }
+        if let Some((_, inner)) = prepared.split_last_mut() {
+            inner.iter_mut().for_each(|p| p.submit.want = false);
+        }
+        self.send(prepared.into_iter())
+    }
+
+    /// Appends calls; the future is that of the last one.
+    fn send(self: &Arc<Self>, prepared: impl DoubleEndedIterator<Item = Prepared>) -> FutureRef {
+        let mut prepared = prepared.rev().peekable();
+        let Some(id) = prepared.peek().map(|last| last.submit.id) else {
+            return CellRef::failed(TaskId { origin: 0, seq: 0 }, foreign());
+        };
+        let mut inner: Vec<Prepared> = Vec::new();
+        let last = prepared.next();
+        inner.extend(prepared);
+        let future = CellRef::pending(id, self.clone());
+        let sent = self.with(|shared| {
+            shared.accepts()?;
+            for call in inner.into_iter().rev() {
+                append(shared, call, None)?;
+            }
+            last.map_or(Ok(()), |call| append(shared, call, Some(&future)))
+        });
+        if let Err(error) = sent {
+            future.refuse(error);
+        }
+        future
+    }
+
+    /// Puts a value into the cluster under a new id.
+    pub(super) fn scatter(self: &Arc<Self>, mut scatter: Scatter, value: Payload) -> FutureRef {
+        let future = CellRef::pending(scatter.id, self.clone());
+        let sent = self.with(|shared| {
+            shared.accepts()?;
+            if scatter.id.origin != self.id().0
+                && !shared.outbox.claim(scatter.id, 0).map_err(|e| refused(&e, "scatter"))?
+            {
+                shared.outbox.want(future.token());
+                return Ok(());
+            }
+            let fits = self.is_local() || value.nbytes() <= longshore_proto::limit::INLINE_ARG_BYTES_MAX;
+            scatter.nbytes = value.nbytes() as u64;
+            if fits {
+                scatter.value = Some(value);
+            } else {
+                shared.outbox.event(Event::Held { id: scatter.id, value });
+            }
+            shared.outbox.tell(ClientToScheduler::Scatter(scatter));
+            shared.outbox.want(future.token());
+            Ok(())
+        });
+        if let Err(error) = sent {
+            future.refuse(error);
+        }
+        future
+    }
+}
+
+fn append(shared: &mut Shared, call: Prepared, future: Option<&CellRef>) -> Result<(), TaskError> {
+    let Prepared { function, mut submit, objects } = call;
+    for (id, value) in objects {
+        let nbytes = value.nbytes() as u64;
+        let workers = Vec::new();
+        let scatter =
+            Scatter { id, want: false, value: None, nbytes, broadcast: false, eager: false, workers };
+        shared.outbox.tell(ClientToScheduler::Scatter(scatter));
+        shared.outbox.event(Event::Held { id, value });
+    }
+    submit.function = shared.outbox.function(function.id(), || function.spec().clone());
+    let token = future.map(CellRef::token);
+    shared.outbox.submit(submit, token).map_err(|e| refused(&e, function.name()))
+}
+
+/// Encodes one call.
+fn prepare(
+    session: &Arc<Session>,
+    call: &CallNode,
+    id: TaskId,
+    graph: Option<(&CallGraph, &[TaskId])>,
+) -> Result<Prepared, TaskError> {
+    let named = |e: TaskError| e.of_function(&call.function().name());
+    let mut inputs = Inputs::new(session, graph);
+    let (args, identity) = if session.is_local() {
+        let identity = identity_of_local(session, call, graph).map_err(named)?;
+        (call.local_args(&mut inputs).into_payload(), identity)
+    } else {
+        encoded(call, &mut inputs).map_err(named)?
+    };
+    let inputs_ids = inputs.finish().map_err(named)?;
+    let (id, key) = match identity {
+        Some(identity) => (identity.id, Some(identity.key)),
+        None => (id, None),
+    };
+    let function = call.function().declared();
+    let options = options(call, key);
+    // The number of the function is known under the lock.
+    let submit = Submit { id, function: FunctionIndex(0), args, inputs: inputs_ids, want: true, options };
+    Ok(Prepared { function, submit, objects: inputs.objects })
+}
+
+/// The encoded arguments, and the identity of a call that may be shared.
+fn encoded(call: &CallNode, inputs: &mut Inputs<'_>) -> Result<(Payload, Option<Identity>), TaskError> {
+    with_scratch(|bytes| {
+        call.encode_args(inputs, bytes).map_err(unencodable)?;
+        Ok((take_payload(bytes), identity(call, inputs, bytes)))
+    })
+}
+
+fn unencodable(e: crate::value::EncodeError) -> TaskError {
+    TaskError::local(TaskErrorKind::Unencodable, "", e.to_string())
+}
+
+/// What a call that may be shared is known by.
+struct Identity {
+    id: TaskId,
+    key: Key,
+}
+
+/// Who a call is, if it has a key or may be shared: computed from the encoded form even where nothing is encoded to travel.
+fn identity_of_local(
+    session: &Arc<Session>,
+    call: &CallNode,
+    graph: Option<(&CallGraph, &[TaskId])>,
+) -> Result<Option<Identity>, TaskError> {
+    if !is_shared(call) {
+        return Ok(None);
+    }
+    if let FunctionHandle::Local(closure) = call.function() {
+        // A closure is equal to itself and to nothing else; what it is given cannot be compared.
+        let mut hash = ContentHash::new();
+        hash.number(Arc::as_ptr(closure) as usize as u64);
+        return Ok(key_of(call).map(|text| identity_by_key(text, hash.finish())));
+    }
+    let mut inputs = Inputs::new(session, graph).dry();
+    with_scratch(|bytes| {
+        call.encode_args(&mut inputs, bytes).map_err(unencodable)?;
+        Ok(identity(call, &inputs, bytes))
+    })
+}
+
+fn key_of(call: &CallNode) -> Option<&str> {
+    call.options().and_then(|o| o.key.as_deref())
+}
+
+fn is_shared(call: &CallNode) -> bool {
+    call.is_pure() || key_of(call).is_some()
+}
+
+fn identity(call: &CallNode, inputs: &Inputs<'_>, args: &[u8]) -> Option<Identity> {
+    if !is_shared(call) {
+        return None;
+    }
+    let hash = inputs.hash(call.function().declared().id().0, args);
+    Some(match key_of(call) {
+        Some(text) => identity_by_key(text, hash),
+        None => Identity {
+            id: TaskId { origin: hash[0], seq: hash[1] },
+            key: Key { text: String::new(), call_hash: hash[0] },
+        },
+    })
+}
+
+fn identity_by_key(text: &str, call_hash: [u64; 2]) -> Identity {
+    let mut hash = ContentHash::new();
+    hash.bytes(b"key");
+    hash.bytes(text.as_bytes());
+    let [origin, seq] = hash.finish();
+    Identity { id: TaskId { origin, seq }, key: Key { text: text.to_owned(), call_hash: call_hash[0] } }
+}
+
+/// What is not at its default.
+fn options(call: &CallNode, key: Option<Key>) -> Option<Box<SubmitOptions>> {
+    let parent = super::parent::current();
+    if key.is_none() && parent.is_none() && call.is_plain() {
+        return None;
+    }
+    let none = CallOptions::default();
+    let said = call.options().unwrap_or(&none);
+    let millis = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    Some(Box::new(SubmitOptions {
+        priority: call.priority(),
+        retries: call.retries(),
+        workers: said.workers.clone(),
+        allow_other_workers: said.allow_other_workers,
+        resources: call.resources(),
+        timeout_ms: call.timeout().map(millis),
+        runtime: call.function().declared().options().runtime.map(str::to_owned),
+        key,
+        parent,
+        no_rerun: said.rerun == Rerun::Never,
+    }))
+}
+
+/// Lends a buffer that stays with the thread, so that small arguments cost no allocation.
+fn with_scratch<T>(encode: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    const KEEP_BYTES: usize = 64 * 1024;
+    thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+    // Taken, not borrowed: a value's own `Serialize` may submit something.
+    let mut bytes = SCRATCH.take();
+    bytes.clear();
+    let result = encode(&mut bytes);
+    if bytes.capacity() <= KEEP_BYTES {
+        SCRATCH.set(bytes);
+    }
+    result
+}
+
+/// Copies what is small and leaves the buffer; a large buffer is handed over as a copy-free payload by whoever owns it.
+fn take_payload(bytes: &[u8]) -> Payload {
+    Payload::copy_from(bytes)
+}

@@ -1,0 +1,1 @@
+//! Clients against a scheduler that is played by the test.

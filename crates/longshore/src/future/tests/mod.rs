@@ -1,0 +1,1 @@
+//! Cells, waiters and groups, without any session.
