@@ -18,13 +18,12 @@ pub(crate) mod value;
 pub mod worker;
 
 pub use address::{Address, ParseAddressError};
-pub use call::{Arg, Call, Input, Local, Rerun, TaskFn, local};
+pub use call::{Arg, Call, Input, Local, Rerun, TaskFn, lambda, local, register, task};
 pub use context::{TaskContext, context, try_context};
 pub use error::{TaskError, TaskErrorKind};
 pub use function::Reschedule;
 pub use future::TaskFuture;
 pub use link::{ConnectError, LinkError, ListenError};
-pub use longshore_macros::{lambda, register, task};
 pub use scheduler::{Scheduler, SchedulerBuilder, SchedulerError};
 pub use value::Value;
 pub use worker::{Compute, Worker, WorkerBuilder, WorkerError, WorkerExit};

@@ -60,6 +60,7 @@ impl Args {
         self.0
     }
 
+    #[cfg(test)]
     pub(crate) fn from_encoded(bytes: Vec<u8>) -> Self {
         Args(Payload::from(bytes))
     }

@@ -10,6 +10,7 @@ mod encode;
 mod graph;
 mod lambda;
 mod local;
+mod macros;
 mod node;
 mod options;
 mod register;
@@ -31,7 +32,8 @@ pub use lambda::{
 };
 pub(crate) use local::LocalFunction;
 pub use local::{Local, LocalFn, TaskFn, local};
-pub(crate) use node::{CallNode, ErasedArg, ErasedValue, FunctionHandle};
+pub use macros::{lambda, register, task};
+pub(crate) use node::{CallNode, ErasedArg, FunctionHandle};
 pub(crate) use options::CallOptions;
 pub use options::Rerun;
 pub use register::Absent;

@@ -2,7 +2,7 @@
 //!
 //! Where `#[task]` can see that a parameter is a `Vec`, an `Option`, an array or a tuple the parts stay typed. A type that
 //! merely looks like one to serde is assembled from encoded parts, whose concatenation is its encoding.
-use crate::value::{DecodeError, Decoder, StoredValue, Value, decode, put_varint};
+use crate::value::{DecodeError, StoredValue, Value, decode, put_varint};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -81,8 +81,7 @@ fn from_encoded_parts<T: Value>(shape: Shape, parts: &[StoredValue]) -> Result<T
         let part = part.encoded().map_err(|e| DecodeError::Refused(e.to_string()))?;
         bytes.extend_from_slice(&part);
     }
-    let mut decoder = Decoder::new(&bytes);
-    decode(&mut decoder)
+    decode(&bytes, None)
 }
 
 /// Containers that take their parts as they are.

@@ -164,11 +164,6 @@ impl Function {
         self.run
     }
 
-    /// Whether it is an `async fn`.
-    pub(crate) fn is_async(&self) -> bool {
-        matches!(self.run, Run::Async(_))
-    }
-
     /// File and line of the definition.
     pub(crate) fn location(&self) -> (&'static str, u32) {
         self.location

@@ -3,7 +3,7 @@
 //! A task may fail with any error type. What can be had of it depends on its traits, so `#[task]` picks by method
 //! resolution on a tower of references (the first trait in the order below that the type has): `Error`, a smart pointer
 //! to one (`anyhow::Error`, `Box<dyn Error>`), `Display`, `Debug`; and, apart from that, the value itself if it can be serialized.
-use crate::value::{DecodeError, EncodeError, encode_into};
+use crate::value::{DecodeError, encode_into};
 use longshore_proto::failure::FailureValue;
 use longshore_proto::{FailureKind, Payload, TaskFailure, TaskId};
 use serde::de::DeserializeOwned;
@@ -40,8 +40,6 @@ pub(crate) enum RunFailureKind {
     Reschedule,
     /// The arguments or inputs are not what the function takes.
     UndecodableArgument,
-    /// The result cannot leave the process.
-    UnencodableResult,
 }
 
 /// An error value, ready to travel.
@@ -68,10 +66,6 @@ impl RunFailure {
         Self::plain(RunFailureKind::UndecodableArgument, format!("the arguments are malformed: {error}"))
     }
 
-    pub(crate) fn unencodable(error: &EncodeError) -> Box<Self> {
-        Self::plain(RunFailureKind::UnencodableResult, format!("the result cannot leave the worker: {error}"))
-    }
-
     pub(crate) fn refused(message: &str) -> Box<Self> {
         Self::plain(RunFailureKind::UndecodableArgument, message.to_owned())
     }
@@ -85,7 +79,6 @@ impl RunFailure {
         let kind = match self.kind {
             RunFailureKind::Failed | RunFailureKind::Reschedule => FailureKind::Failed,
             RunFailureKind::UndecodableArgument => FailureKind::UndecodableArgument,
-            RunFailureKind::UnencodableResult => FailureKind::UnencodableResult,
         };
         let mut record = TaskFailure::new(kind, root, function, self.message);
         record.chain = self.chain;

@@ -27,6 +27,5 @@ pub use signature::Signature;
 
 pub(crate) use build_id::build_id;
 pub(crate) use failure::RunFailureKind;
-pub(crate) use longshore_proto::FunctionId;
 pub(crate) use registry::{Registry, registry};
 pub(crate) use signature::type_signature;

@@ -115,7 +115,7 @@ fn next_encoded<T: Value>(
     let shape = match decoder.byte()? {
         tag::VALUE => {
             let len = decoder.len()?;
-            return decode(&mut Decoder::new(decoder.take(len)?)).map(Resolved::Owned);
+            return decode(decoder.take(len)?, None).map(Resolved::Owned);
         }
         tag::INPUT => {
             let index = decoder.len()?;

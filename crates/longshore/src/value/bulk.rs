@@ -88,6 +88,6 @@ pub(crate) fn put_varint(mut n: u64, out: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-pub(super) fn decode_bytes(message: &Bytes) -> Result<Bytes, DecodeError> {
+pub(super) fn shared_bytes(message: &Bytes) -> Result<Bytes, DecodeError> {
     decode(&mut Decoder::shared(message)).unwrap_or(Err(DecodeError::Truncated))
 }

@@ -62,12 +62,16 @@ impl de::Error for DecodeError {
     }
 }
 
-/// Reads a `T` that takes all that is left.
+/// Reads a `T` that takes all of `bytes`; parts of it may keep a share of `shared`, the buffer that `bytes` are part of.
 ///
 /// # Errors
 /// When the bytes are no `T`, or more than a `T`.
-pub(crate) fn decode<T: DeserializeOwned + 'static>(decoder: &mut Decoder<'_>) -> Result<T, DecodeError> {
-    let value = decode_next(decoder)?;
+pub(crate) fn decode<T: DeserializeOwned + 'static>(
+    bytes: &[u8],
+    shared: Option<&Bytes>,
+) -> Result<T, DecodeError> {
+    let mut decoder = Decoder { rest: bytes, depth: 0, shared };
+    let value = decode_next(&mut decoder)?;
     decoder.finish()?;
     Ok(value)
 }
@@ -98,6 +102,7 @@ impl<'de> Decoder<'de> {
     }
 
     /// Reads from a buffer of which values may keep a share.
+    #[cfg(test)]
     pub(super) fn shared(buffer: &'de Bytes) -> Self {
         Decoder { rest: buffer, depth: 0, shared: Some(buffer) }
     }

@@ -1,5 +1,5 @@
 //! One value, in whichever form it is needed.
-use super::{DecodeError, Decoder, EncodeError, Value, decode, encode_into, nbytes_hint};
+use super::{DecodeError, EncodeError, Value, decode, encode_into, nbytes_hint};
 use bytes::Bytes;
 use longshore_proto::{LocalValue, Payload};
 use serde::Serialize;
@@ -139,11 +139,9 @@ impl StoredValue {
             return Ok(typed);
         }
         let value: T = match self.0.encoded.get() {
-            Some(Payload::Bytes(bytes)) => decode(&mut Decoder::shared(bytes))?,
-            Some(Payload::Local(local)) => {
-                decode(&mut Decoder::new(&local.encode().map_err(DecodeError::Refused)?))?
-            }
-            Some(small) => decode(&mut Decoder::new(small.as_bytes().unwrap_or_default()))?,
+            Some(Payload::Bytes(bytes)) => decode(bytes, Some(bytes))?,
+            Some(Payload::Local(local)) => decode(&local.encode().map_err(DecodeError::Refused)?, None)?,
+            Some(small) => decode(small.as_bytes().unwrap_or_default(), None)?,
             None => return Err(DecodeError::Truncated),
         };
         Ok(self.0.typed.get_or_init(|| Arc::new(value)))

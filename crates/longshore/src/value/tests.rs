@@ -1,5 +1,5 @@
 use super::decode::DEPTH_MAX;
-use super::{DecodeError, Decoder, EncodeError, StoredValue, Value, encode_into, nbytes_hint};
+use super::{DecodeError, EncodeError, StoredValue, Value, encode_into, nbytes_hint};
 use bytes::Bytes;
 use longshore_proto::Payload;
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,7 @@ fn encode<T: Value>(value: &T) -> Vec<u8> {
 }
 
 fn decode<T: Value>(bytes: &[u8]) -> Result<T, DecodeError> {
-    super::decode(&mut Decoder::new(bytes))
+    super::decode(bytes, None)
 }
 
 fn same_as_postcard<T: Value + PartialEq + Debug>(value: &T) {
@@ -190,7 +190,7 @@ fn a_value_stays_itself_within_the_process() {
 fn bytes_are_taken_from_the_message_without_a_copy() {
     let message = Bytes::from([&[100][..], &[7; 100]].concat());
     let begin = message.as_ptr();
-    let taken = super::bulk::decode_bytes(&message).unwrap();
+    let taken = super::bulk::shared_bytes(&message).unwrap();
     assert_eq!(taken.len(), 100);
     assert_eq!(taken.as_ptr(), begin.wrapping_add(1));
 }

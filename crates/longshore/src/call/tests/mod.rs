@@ -3,7 +3,8 @@ mod fallible;
 mod forms;
 mod graph;
 
-use crate::{Call, Input, TaskErrorKind, TaskFn, lambda, local, task};
+use crate::future::FutureRef;
+use crate::{Call, Input, TaskError, TaskErrorKind, TaskFn, lambda, local, task};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -164,11 +165,10 @@ fn functions_lambdas_and_closures_can_be_mapped() {
 }
 
 #[test]
-fn a_future_without_a_result_cannot_be_run() {
-    use crate::future::FutureState;
+fn a_future_that_failed_fails_the_run() {
     let id = longshore_proto::TaskId { origin: 1, seq: 2 };
-    let future = crate::TaskFuture::<i64>::new(FutureState::new(id));
-    let error = inc(&future).run().unwrap_err();
-    assert_eq!(error.kind(), TaskErrorKind::Refused);
-    assert!(error.to_string().contains("submit"), "{error}");
+    let error = TaskError::simple(longshore_proto::FailureKind::Lost, "load", "gone");
+    let future = crate::TaskFuture::<i64>::new(FutureRef::failed(id, error));
+    let error = add(&future, inc(future.clone())).run().unwrap_err();
+    assert_eq!((error.kind(), error.message()), (TaskErrorKind::Lost, "gone"));
 }
