@@ -32,12 +32,12 @@ pub(crate) struct Acceptor {
     local: Address,
     counters: Arc<Counters>,
     strangers: Permits,
-    _open: Open,
+    open: Open,
 }
 
 /// What ends listening when dropped.
 enum Open {
-    Socket(#[allow(dead_code)] Task<()>),
+    Socket(Task<()>),
     Name(#[allow(dead_code)] Name),
 }
 
@@ -103,7 +103,15 @@ impl Acceptor {
             }
             None => (on.clone(), Open::Name(take_name(on, sink, counters.clone())?)),
         };
-        Ok(Acceptor { local, counters, strangers, _open: open })
+        Ok(Acceptor { local, counters, strangers, open })
+    }
+
+    /// Stops listening and returns when the address is free again. Dropping does the same, but a little later.
+    pub(crate) async fn close(self) {
+        if let Open::Socket(task) = self.open {
+            task.abort();
+            let _ = task.await;
+        }
     }
 
     /// Where it listens, with the port that was chosen.

@@ -67,22 +67,9 @@ async fn everybody_gets_their_answer(rt: DynRuntime, on: Address) {
     assert_eq!(door.counts().malformed + door.counts().hung_up, 0);
 
     let local = door.local().clone();
-    drop(door);
-    nobody_is_there(&rt, &local).await;
-}
-
-/// Until the listener's task has noticed that it was ended, somebody may still pick up.
-async fn nobody_is_there(rt: &DynRuntime, address: &Address) {
-    let gone = async {
-        loop {
-            match dial::<Text, Text>(rt, address, hello("late")).await {
-                Err(ConnectError::Refused { .. } | ConnectError::NotFound { .. }) => return,
-                Ok(_) | Err(ConnectError::HungUp { .. }) => {}
-                Err(e) => panic!("{e}"),
-            }
-        }
-    };
-    rt.timeout(Duration::from_secs(20), gone).await.unwrap();
+    door.close().await;
+    let late = dial::<Text, Text>(&rt, &local, hello("late")).await.unwrap_err();
+    assert!(matches!(&late, ConnectError::Refused { .. } | ConnectError::NotFound { .. }), "{late}");
 }
 
 fn loopback() -> Address {
@@ -106,6 +93,7 @@ fn answers_over_a_unix_socket() {
     let name = format!("longshore-link-{}.sock", std::process::id());
     let path = std::env::temp_dir().join(name);
     real(|rt| everybody_gets_their_answer(rt, Address::unix(&path)));
+    assert!(!path.exists());
 }
 
 #[test]
@@ -204,13 +192,25 @@ fn half_an_answer_is_a_hang_up() {
 
 #[test]
 fn nobody_at_the_port_is_refused() {
-    let error = real(|rt| async move {
+    real(|rt| async move {
         let listener = rt.listen(&Endpoint::tcp("127.0.0.1", 0)).await.unwrap();
         let address = Address::from(listener.local());
         drop(listener);
-        dial::<Text, Text>(&rt, &address, hello("me")).await.unwrap_err()
+        let error = dial::<Text, Text>(&rt, &address, hello("me")).await.unwrap_err();
+        assert!(matches!(&error, ConnectError::Refused { .. }), "{error}");
     });
-    assert!(matches!(&error, ConnectError::Refused { .. }), "{error}");
+}
+
+#[test]
+fn a_closed_door_can_be_opened_again_at_once() {
+    real(|rt| async move {
+        let door = doorkeeper(&rt, &loopback()).await;
+        let (at, name) = (door.local().clone(), Address::unique_inproc("again"));
+        door.close().await;
+        doorkeeper(&rt, &at).await.close().await;
+        doorkeeper(&rt, &name).await.close().await;
+        doorkeeper(&rt, &name).await.close().await;
+    });
 }
 
 #[test]

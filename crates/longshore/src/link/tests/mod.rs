@@ -1,6 +1,7 @@
 //! Tests of the link layer: on a scripted pipe where single calls count, in the simulator where time does, and over
 //! loopback sockets for what only an operating system does.
 mod dial;
+mod hub;
 mod local;
 mod misuse;
 mod pipe;
@@ -28,10 +29,15 @@ fn simulated<F: Future>(seed: u64, test: impl FnOnce(DynRuntime) -> F) -> F::Out
     sim.run(test(rt)).unwrap()
 }
 
-/// Runs a test on the operating system's sockets.
-fn real<F: Future>(test: impl FnOnce(DynRuntime) -> F) -> F::Output {
+/// Runs a test on the operating system's sockets, on each kind of reactor that is there.
+fn real<F: Future<Output = ()>>(test: impl Fn(DynRuntime) -> F) {
     let rt = DynRuntime::new(OwnedExecutor::new().unwrap());
-    rt.block_on(test(rt.clone())).unwrap()
+    rt.block_on(test(rt.clone())).unwrap();
+    #[cfg(feature = "tokio")]
+    {
+        let rt = DynRuntime::new(longshore_rt::TokioRuntime::new(2).unwrap());
+        rt.block_on(test(rt.clone())).unwrap();
+    }
 }
 
 fn hello(name: &str) -> Hello {

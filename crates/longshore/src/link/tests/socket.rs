@@ -103,3 +103,30 @@ fn a_reset_is_an_error() {
         .unwrap();
     assert!(matches!(lost, LinkError::Reset(_)), "{lost}");
 }
+
+#[test]
+fn ending_gently_destroys_nothing_that_was_said() {
+    for seed in 0..20 {
+        let (lost, got) = simulated(seed, |rt| async move {
+            let (mut a, mut b) = joined(&rt, &rt, "127.0.0.1").await;
+            (0..500).for_each(|n| a.send(text(n)).unwrap());
+            (0..500).for_each(|n| b.send(text(n)).unwrap());
+            // What `b` says is never read by `a`, which ends while it comes in.
+            let ending = poll_fn(|cx| a.poll_end(cx));
+            let hearing = async {
+                let mut got = vec![];
+                let lost = poll_fn(|cx| {
+                    let _ = b.poll_flush(cx);
+                    match b.poll_recv(cx, &mut |m| got.push(m)) {
+                        Poll::Ready(Err(e)) => Poll::Ready(e),
+                        _ => Poll::Pending,
+                    }
+                });
+                (lost.await, got)
+            };
+            zip(ending, hearing).await.1
+        });
+        assert_eq!(got, (0..500).map(text).collect::<Vec<_>>());
+        assert!(matches!(lost, LinkError::Closed), "{lost}");
+    }
+}
