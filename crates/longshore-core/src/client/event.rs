@@ -49,6 +49,8 @@ impl Default for Config {
 pub enum Event<D> {
     /// A future exists; the message that submits its task is in the [`Outbox`](super::Outbox).
     Wanted(D),
+    /// A future exists of a task that another future of this client wants already; nothing is sent for it.
+    Shared(D),
     /// A future's last handle is gone; the message that releases its task is in the outbox.
     Dropped(D),
     /// Somebody waits for the value of a task whose result is [`Outcome::Stored`].

@@ -25,7 +25,7 @@ mod tests;
 mod validate;
 
 pub use event::{Action, Actions, Config, Ending, Event, Outcome, Route, Token};
-pub use outbox::{Batch, FENCE_MIN, Outbox, RefusedSubmit};
+pub use outbox::{Batch, FENCE_MIN, News, Outbox, RefusedSubmit};
 
 use crate::story::Story;
 use fetch::Stored;
@@ -105,7 +105,8 @@ impl<D: Token> Machine<D> {
             return self.on_late(event, out);
         }
         match event {
-            Event::Wanted(token) => self.on_wanted(token, out),
+            Event::Wanted(token) => self.futures.insert(token),
+            Event::Shared(token) => self.on_shared(token, out),
             Event::Dropped(token) => self.on_dropped(&token),
             Event::Awaited(id) => self.on_awaited(now, id, out),
             Event::Held { id, value } => drop(self.held.insert(id, value)),
@@ -182,13 +183,15 @@ impl<D: Token> Machine<D> {
     /// After the end: a future that came too late learns so, a question gets no answer, the rest does not matter.
     fn on_late(&mut self, event: Event<D>, out: &mut Actions<D>) {
         match event {
-            Event::Wanted(token) => out.push(Action::Settle { token, outcome: Outcome::Over }),
+            Event::Wanted(token) | Event::Shared(token) => {
+                out.push(Action::Settle { token, outcome: Outcome::Over });
+            }
             Event::Asked { request, .. } => out.push(Action::Answered { request, answer: None }),
             _ => self.stale += 1,
         }
     }
 
-    fn on_wanted(&mut self, token: D, out: &mut Actions<D>) {
+    fn on_shared(&mut self, token: D, out: &mut Actions<D>) {
         if let Some(older) = self.futures.any(token.id()) {
             out.push(Action::Share { from: older.clone(), to: token.clone() });
         }

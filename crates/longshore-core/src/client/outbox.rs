@@ -79,17 +79,36 @@ struct Keyed {
 pub struct Batch<D> {
     /// For the scheduler.
     pub messages: Vec<ClientToScheduler>,
-    /// Futures that are new. To be handled before all else.
-    pub wanted: Vec<D>,
-    /// Futures that are gone.
-    pub dropped: Vec<D>,
+    /// Futures that came and went, in order. To be handled before `events`.
+    pub news: Vec<News<D>>,
     /// Whatever else the machine must know.
     pub events: Vec<Event<D>>,
 }
 
+/// A future came or went. An [`Event`] in few bytes, since there are as many as futures.
+#[derive(Debug)]
+pub enum News<D> {
+    /// [`Event::Wanted`].
+    Wanted(D),
+    /// [`Event::Shared`].
+    Shared(D),
+    /// [`Event::Dropped`].
+    Dropped(D),
+}
+
+impl<D> From<News<D>> for Event<D> {
+    fn from(news: News<D>) -> Self {
+        match news {
+            News::Wanted(token) => Event::Wanted(token),
+            News::Shared(token) => Event::Shared(token),
+            News::Dropped(token) => Event::Dropped(token),
+        }
+    }
+}
+
 impl<D> Default for Batch<D> {
     fn default() -> Self {
-        Batch { messages: Vec::new(), wanted: Vec::new(), dropped: Vec::new(), events: Vec::new() }
+        Batch { messages: Vec::new(), news: Vec::new(), events: Vec::new() }
     }
 }
 
@@ -97,22 +116,17 @@ impl<D> Batch<D> {
     /// Whether nothing was said.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-            && self.wanted.is_empty()
-            && self.dropped.is_empty()
-            && self.events.is_empty()
+        self.messages.is_empty() && self.news.is_empty() && self.events.is_empty()
     }
 
     /// Forgets everything, keeps the memory for the next batch unless it is a lot.
     pub fn clear(&mut self) {
         const KEEP_LEN: usize = 4096;
         self.messages.clear();
-        self.wanted.clear();
-        self.dropped.clear();
+        self.news.clear();
         self.events.clear();
         self.messages.shrink_to(KEEP_LEN);
-        self.wanted.shrink_to(KEEP_LEN);
-        self.dropped.shrink_to(KEEP_LEN);
+        self.news.shrink_to(KEEP_LEN);
     }
 }
 
@@ -175,12 +189,12 @@ impl<D: Token> Outbox<D> {
         if let (Some(key), Some(_)) = (key, &token)
             && !self.claim(submit.id, key.call_hash)?
         {
-            self.batch.wanted.extend(token);
+            self.batch.news.extend(token.map(News::Shared));
             return Ok(());
         }
         self.bytes += MESSAGE_BYTES + submit.args.nbytes() + 16 * submit.inputs.len();
         self.batch.messages.push(ClientToScheduler::Submit(submit));
-        self.batch.wanted.extend(token);
+        self.batch.news.extend(token.map(News::Wanted));
         Ok(())
     }
 
@@ -216,7 +230,12 @@ impl<D: Token> Outbox<D> {
 
     /// The future of a task that [`tell`](Self::tell) announces, such as a scattered value.
     pub fn want(&mut self, token: D) {
-        self.batch.wanted.push(token);
+        self.batch.news.push(News::Wanted(token));
+    }
+
+    /// One more future of a task that was [claimed](Self::claim) before.
+    pub fn share(&mut self, token: D) {
+        self.batch.news.push(News::Shared(token));
     }
 
     /// A future's last handle is gone. `released`: its task was given up before, by [`cancel`](Self::cancel).
@@ -225,7 +244,7 @@ impl<D: Token> Outbox<D> {
         if !released && self.give_up(id) {
             self.release(id);
         }
-        self.batch.dropped.push(token);
+        self.batch.news.push(News::Dropped(token));
         if self.past.len() >= PAST_LEN_MAX && self.older_past.is_empty() {
             std::mem::swap(&mut self.past, &mut self.older_past);
             self.fence(None);
@@ -357,7 +376,7 @@ mod tests {
         let b = taken(&mut o);
         assert!(matches!(&b.messages[1], ClientToScheduler::Release { ids } if ids[..] == [OWN, other]));
         assert!(matches!(b.messages[2], ClientToScheduler::Submit(_)));
-        assert_eq!((b.wanted.len(), b.dropped.len()), (1, 2));
+        assert!(matches!(b.news[..], [News::Wanted(_), News::Dropped(_), News::Dropped(_)]));
         assert!(o.is_empty());
     }
 
@@ -369,7 +388,8 @@ mod tests {
         assert_eq!(o.submit(call(KEYED, Some(2)), Some(T(KEYED, 2))), Err(RefusedSubmit::KeyConflict));
         o.dropped(T(KEYED, 0), false);
         let b = taken(&mut o);
-        assert_eq!((b.messages.len(), b.wanted.len()), (1, 2));
+        assert_eq!(b.messages.len(), 1);
+        assert!(matches!(b.news[..], [News::Wanted(_), News::Shared(_), News::Dropped(_)]));
         o.dropped(T(KEYED, 1), false);
         o.submit(call(KEYED, Some(2)), Some(T(KEYED, 3))).unwrap();
         let b = taken(&mut o);

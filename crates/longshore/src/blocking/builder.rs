@@ -54,6 +54,14 @@ impl<R: BlockOn> ClientBuilder<R> {
         self.map(|b| b.outbox_bytes_max(bytes))
     }
 
+    /// Starts a cluster in this process for this client alone. It ends with the client.
+    ///
+    /// # Errors
+    /// The cluster could not be started, or waiting here would hang.
+    pub fn local(self) -> Result<Client<R>, Error> {
+        Ok(Client::of(block(&self.rt, self.inner.local())??))
+    }
+
     /// Connects.
     ///
     /// # Errors

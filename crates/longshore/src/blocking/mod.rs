@@ -1,6 +1,6 @@
 //! The same client for programs without async.
 //!
-//! ```no_run
+//! ```
 //! use longshore::{blocking::Client, task};
 //!
 //! #[task]
@@ -9,7 +9,7 @@
 //! }
 //!
 //! fn main() -> Result<(), longshore::Error> {
-//!     let client = Client::connect("tcp://10.0.0.1:8786")?;
+//!     let client = Client::local()?;
 //!     let future = client.submit(inc(10));
 //!     assert_eq!(future.result()?, 11);
 //!     client.close()
@@ -252,6 +252,15 @@ fn block<F: Future>(rt: &DynRuntime, fut: F) -> Result<F::Output, Error> {
 }
 
 impl Client<OwnedExecutor> {
+    /// Starts a cluster in this process, on a runtime of the client's own, and connects to it. The cluster ends with the
+    /// client.
+    ///
+    /// # Errors
+    /// The cluster could not be started.
+    pub fn local() -> Result<Self, Error> {
+        Self::with(OwnedExecutor::new().map_err(Error::runtime)?).local()
+    }
+
     /// Connects to the scheduler at this address, on a runtime of the client's own.
     ///
     /// # Errors

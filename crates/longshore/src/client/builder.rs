@@ -5,6 +5,7 @@ use super::driver::{Core, Driver};
 use super::session::{Ended, Phase, Session};
 use super::{Client, scheduler_file};
 use crate::address::Address;
+use crate::cluster::LocalCluster;
 use crate::error::Error;
 use crate::link::ConnectError;
 use longshore_proto::handshake::ClientHello;
@@ -117,6 +118,23 @@ impl<R: Runtime> ClientBuilder<R> {
     /// Dropping it gives up the connection.
     pub async fn connect(self) -> Result<Client<R>, Error> {
         let client = self.start().await?;
+        client.session().up().await?;
+        Ok(client)
+    }
+
+    /// Starts a cluster in this process, on the same runtime, for this client alone. It ends with the client.
+    ///
+    /// # Errors
+    /// The cluster could not be started.
+    ///
+    /// # Cancel safety
+    /// Dropping it ends what was started.
+    pub async fn local(self) -> Result<Client<R>, Error> {
+        let cluster = LocalCluster::builder(self.erased.clone()).start().await;
+        let cluster = cluster.map_err(|e| Error::Start(Arc::new(e)))?;
+        let address = cluster.address().clone();
+        let end: EndCluster = Box::new(move || Box::pin(cluster.close()));
+        let client = self.start_at(address, Some(end));
         client.session().up().await?;
         Ok(client)
     }

@@ -1,6 +1,6 @@
 //! The end of a client: when the last handle goes, and when somebody waits for it.
 use super::session::{Phase, Session};
-use longshore_rt::BoxFuture;
+use longshore_rt::{BoxFuture, RuntimeExt};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,17 +25,29 @@ impl Closing {
 
     pub(super) async fn close(&self) {
         self.session.close();
-        self.session.phase(|phase| matches!(phase, Phase::Finished(_)).then_some(())).await;
         let cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(end) = cluster {
-            end().await;
-        }
+        finish(&self.session, cluster).await;
+    }
+}
+
+/// Waits until the last words are said, then ends the cluster: the other way round it would look like a loss.
+async fn finish(session: &Session, cluster: Option<EndCluster>) {
+    session.phase(|phase| matches!(phase, Phase::Finished(_)).then_some(())).await;
+    if let Some(end) = cluster {
+        end().await;
     }
 }
 
 impl Drop for Closing {
     fn drop(&mut self) {
         self.session.close();
+        let cluster = self.cluster.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if cluster.is_some() {
+            let session = self.session.clone();
+            // Nobody waits for it. A runtime that is going away drops it, and the cluster with it.
+            let rt = session.rt().clone();
+            rt.spawn("client-close", async move { finish(&session, cluster).await }).detach();
+        }
     }
 }
 

@@ -105,8 +105,7 @@ impl Core {
         let mut batch = std::mem::take(&mut self.batch);
         self.session.take(&mut batch, backlog_bytes);
         batch.messages.drain(..).for_each(send);
-        batch.wanted.drain(..).for_each(|token| self.handle(now, Event::Wanted(token)));
-        batch.dropped.drain(..).for_each(|token| self.handle(now, Event::Dropped(token)));
+        batch.news.drain(..).for_each(|news| self.handle(now, news.into()));
         batch.events.drain(..).for_each(|event| self.handle(now, event));
         batch.clear();
         self.batch = batch;
@@ -149,7 +148,10 @@ impl Core {
     }
 
     fn on_end(&mut self, ending: Ending) {
+        let closing = self.session.lock().closing;
         let ended = self.ended.get_or_insert_with(|| match ending {
+            // Who leaves does not mind that the other side was quicker.
+            Ending::Lost { .. } if closing => Ended::Closed,
             Ending::Closed => Ended::Closed,
             Ending::Lost { reason } => Ended::Lost(reason.into()),
         });

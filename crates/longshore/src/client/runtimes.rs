@@ -25,6 +25,17 @@ pub(crate) fn builder<R: BlockOn>(rt: R) -> ClientBuilder<R> {
 macro_rules! ambient {
     ($runtime:ty, $current:expr) => {
         impl Client<$runtime> {
+            /// Starts a cluster in this process, on this runtime, and connects to it. The cluster ends with the client.
+            ///
+            /// # Errors
+            /// The cluster could not be started.
+            ///
+            /// # Cancel safety
+            /// Dropping it ends what was started.
+            pub async fn local() -> Result<Self, Error> {
+                builder($current?).local().await
+            }
+
             /// Connects to the scheduler at this address: `tcp://host:port`, `host:port`, `unix://path` or `inproc://name`.
             ///
             /// # Errors
@@ -47,6 +58,18 @@ ambient!(longshore_rt::SmolRuntime, Ok::<_, Error>(longshore_rt::SmolRuntime::ne
 ambient!(longshore_rt::AsyncStdRuntime, Ok::<_, Error>(longshore_rt::AsyncStdRuntime::new()));
 
 impl Client<ExecutorRuntime> {
+    /// Starts a cluster in this process, on an executor that the program drives, and connects to it. The cluster ends with the
+    /// client.
+    ///
+    /// # Errors
+    /// The cluster could not be started.
+    ///
+    /// # Cancel safety
+    /// Dropping it ends what was started.
+    pub async fn local(executor: UserExecutor) -> Result<Self, Error> {
+        builder(ExecutorRuntime::new(executor)).local().await
+    }
+
     /// Connects to the scheduler at this address, on an executor that the program drives.
     ///
     /// # Errors

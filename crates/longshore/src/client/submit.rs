@@ -99,7 +99,7 @@ impl Session {
             if scatter.id.origin != self.id().0
                 && !shared.outbox.claim(scatter.id, 0).map_err(|e| refused(&e, "scatter"))?
             {
-                shared.outbox.want(future.token());
+                shared.outbox.share(future.token());
                 return Ok(());
             }
             let fits = self.is_local() || value.nbytes() <= longshore_proto::limit::INLINE_ARG_BYTES_MAX;

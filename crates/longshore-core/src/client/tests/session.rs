@@ -25,7 +25,7 @@ fn a_result_that_nobody_wants_any_more_is_counted() {
 fn all_futures_of_a_task_are_told_and_a_later_one_shares() {
     let mut b = Bench::up();
     let (f, g) = (b.want(1), T(id(1), 1));
-    let shared = b.event(Event::Wanted(g.clone()));
+    let shared = b.event(Event::Shared(g.clone()));
     assert_eq!(shared, [Action::Share { from: f.clone(), to: g.clone() }]);
     let told = b.hear(done(1, b"x"));
     assert_eq!(told.len(), 2);
