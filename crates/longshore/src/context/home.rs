@@ -1,5 +1,6 @@
 //! What all tasks of one worker share.
 use crate::address::Address;
+use crate::client::ClientOfWorker;
 use crate::function::Function;
 use crate::worker::compute::Shipping;
 use crate::worker::inbox::Inbox;
@@ -21,6 +22,7 @@ pub(crate) struct Home {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) cancelled: Cancelled,
     pub(crate) proofs: Proofs,
+    pub(crate) client: ClientOfWorker,
 }
 
 impl fmt::Debug for Home {

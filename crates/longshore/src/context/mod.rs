@@ -101,6 +101,10 @@ impl TaskContext {
         place::set_seceded(self, false);
     }
 
+    pub(crate) fn id(&self) -> TaskId {
+        self.id
+    }
+
     pub(crate) fn home(&self) -> &Arc<Home> {
         &self.home
     }

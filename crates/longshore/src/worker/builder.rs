@@ -6,6 +6,7 @@ use super::inbox::Inbox;
 use super::peers::Peers;
 use super::{Compute, Worker, WorkerError};
 use crate::address::Address;
+use crate::client::ClientOfWorker;
 use crate::context::{Cancelled, Home, Proofs};
 use crate::link::{Acceptor, ConnectError, dial};
 use crate::value::StoredValue;
@@ -212,6 +213,7 @@ impl<R: Runtime> WorkerBuilder<R> {
             inbox: inbox.clone(),
             cancelled: Cancelled::default(),
             proofs: Proofs::default(),
+            client: ClientOfWorker::default(),
         }
     }
 
