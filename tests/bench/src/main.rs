@@ -23,6 +23,8 @@ use crate::floor::{machine, null_framework, raw_link};
 use crate::metric::Mode;
 use crate::plan::Plan;
 use crate::report::Record;
+use crate::subject::Start;
+use crate::subject::longshore::RuntimeName;
 
 /// Measures Longshore, each metric beside the floor of the same moment.
 #[derive(Debug, Parser)]
@@ -36,9 +38,9 @@ struct Args {
     /// `tcp` (a scheduler and two workers as processes) or `inproc` (all in one process); both when not given.
     #[arg(long)]
     mode: Option<Mode>,
-    /// The runtime of client, scheduler and workers.
-    #[arg(long, default_value = "executor")]
-    runtime: String,
+    /// The runtime of client, scheduler and workers: owned (the built-in one), tokio, smol or async-std.
+    #[arg(long, default_value = "owned")]
+    runtime: RuntimeName,
     /// Tasks for the throughput and memory metrics.
     #[arg(long, default_value_t = 100_000)]
     n: usize,
@@ -82,9 +84,6 @@ fn measure(args: &Args) -> anyhow::Result<()> {
         print!("{}", if args.json { report::json_lines(&records)? } else { report::table(&records) });
         return Ok(());
     }
-    if !args.floor {
-        bail!("only `--floor` and `machine` can be measured so far");
-    }
     let plan = Plan {
         modes: args.mode.map_or_else(|| vec![Mode::Tcp, Mode::Inproc], |mode| vec![mode]),
         metrics: args.metrics.clone(),
@@ -95,7 +94,7 @@ fn measure(args: &Args) -> anyhow::Result<()> {
             compute_thread: args.compute_thread,
             spin_us: args.spin_us,
         },
-        runtime: args.runtime.clone(),
+        runtime: args.runtime.name(),
         commit: args.commit.clone(),
     };
     let show = |records: &[Record]| {
@@ -105,7 +104,9 @@ fn measure(args: &Args) -> anyhow::Result<()> {
             records.iter().for_each(|r| eprintln!("{} {} {:.3} {}", r.metric, r.mode, r.value, r.unit));
         }
     };
-    let records = plan.run(None, show)?;
+    let runtime = args.runtime;
+    let start = |mode: Mode| -> Box<dyn Start> { Box::new(move || subject::longshore::start(runtime, mode)) };
+    let records = if args.floor { plan.run(None, show)? } else { plan.run(Some(&start), show)? };
     if !args.json {
         print!("{}", report::table(&records));
     }
@@ -132,6 +133,8 @@ fn play(role: &str, args: &[String]) -> anyhow::Result<()> {
                 ..null_framework::Options::default()
             },
         ),
+        subject::longshore::SCHEDULER => subject::longshore::serve_scheduler(arg(0)?.parse()?),
+        subject::longshore::WORKER => subject::longshore::serve_worker(arg(0)?.parse()?, arg(1)?, arg(2)?),
         _ => bail!("there is no role {role}"),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Plan {
     pub(crate) reps: usize,
     /// What the floors do where a metric leaves the choice.
     pub(crate) floor: Options,
-    pub(crate) runtime: String,
+    pub(crate) runtime: &'static str,
     pub(crate) commit: String,
 }
 
@@ -74,7 +74,7 @@ impl Plan {
             Some(Record {
                 metric: name.name,
                 mode: mode.name(),
-                runtime: self.runtime.clone(),
+                runtime: self.runtime,
                 value: spread.median,
                 min: spread.min,
                 max: spread.max,
@@ -104,7 +104,7 @@ mod tests {
             n: 100,
             reps: 2,
             floor: Options::default(),
-            runtime: "none".to_owned(),
+            runtime: "none",
             commit: "test".to_owned(),
         }
     }
@@ -126,7 +126,7 @@ mod tests {
     fn floors_alone_have_no_ratio() {
         let records = plan(&["chain"]).run(None, |_| {}).unwrap();
         assert_eq!(records.len(), 1);
-        assert_eq!((records[0].runtime.as_str(), records[0].ratio_to_floor), ("floor", None));
+        assert_eq!((records[0].runtime, records[0].ratio_to_floor), ("floor", None));
     }
 
     #[test]

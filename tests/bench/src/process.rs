@@ -5,8 +5,9 @@ use std::fmt::Display;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
 /// What the first argument of a child begins with.
 pub(crate) const ROLE: &str = "role:";
@@ -37,6 +38,17 @@ impl Role {
             bail!("the role {role} ended before it was ready: {}", child.wait()?);
         }
         Ok(Self { child, address: line.trim().to_owned() })
+    }
+
+    /// Starts several children of one role at once.
+    ///
+    /// # Errors
+    /// When one of them cannot be started.
+    pub(crate) fn start_together(role: &str, each: &[Vec<&str>]) -> anyhow::Result<Vec<Self>> {
+        thread::scope(|scope| {
+            let starting: Vec<_> = each.iter().map(|args| scope.spawn(|| Self::start(role, args))).collect();
+            starting.into_iter().map(|start| start.join().map_err(|_| anyhow!("a start panicked"))?).collect()
+        })
     }
 
     /// The process id.

@@ -37,7 +37,7 @@ pub(crate) fn percentile(samples: &mut [f64], part: f64) -> f64 {
 pub(crate) struct Record {
     pub(crate) metric: &'static str,
     pub(crate) mode: &'static str,
-    pub(crate) runtime: String,
+    pub(crate) runtime: &'static str,
     /// The median of the repetitions.
     pub(crate) value: f64,
     pub(crate) min: f64,
@@ -64,7 +64,7 @@ impl Record {
     ) -> Option<Self> {
         let reps = runs.len();
         let Spread { median, min, max } = Spread::of(runs)?;
-        let (runtime, commit) = ("floor".to_owned(), commit.to_owned());
+        let (runtime, commit) = ("floor", commit.to_owned());
         Some(Self {
             metric,
             mode,
@@ -103,7 +103,7 @@ pub(crate) fn table(records: &[Record]) -> String {
         rows.push([
             r.metric.to_owned(),
             r.mode.to_owned(),
-            r.runtime.clone(),
+            r.runtime.to_owned(),
             r.n.to_string(),
             number(r.value),
             format!("{} … {}", number(r.min), number(r.max)),
@@ -167,7 +167,7 @@ mod tests {
         Record {
             metric: "noop",
             mode: "tcp",
-            runtime: "tokio".to_owned(),
+            runtime: "tokio",
             value: 1234.5,
             min: 1000.0,
             max: 2000.0,

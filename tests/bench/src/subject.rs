@@ -2,6 +2,8 @@
 //!
 //! Longshore is one subject; each floor is another, so that both do the same work through the same loop.
 
+pub(crate) mod longshore;
+
 use std::time::Duration;
 
 use anyhow::bail;
@@ -20,10 +22,10 @@ pub(crate) trait Subject {
     fn fan_in(&mut self, n: usize) -> anyhow::Result<u64>;
     /// Runs `n` calls and keeps their results wanted until the subject is dropped.
     fn hold(&mut self, n: usize) -> anyhow::Result<()>;
-    /// Brings `bytes` to a worker.
-    fn scatter(&mut self, bytes: Vec<u8>) -> anyhow::Result<()>;
-    /// Brings back what `scatter` brought; how many bytes that was.
-    fn gather(&mut self) -> anyhow::Result<usize>;
+    /// Brings an object of `bytes` from the client to a worker; how long that took.
+    fn scatter(&mut self, bytes: usize) -> anyhow::Result<Duration>;
+    /// Brings an object of `bytes` that a worker made to the client; how long that took.
+    fn gather(&mut self, bytes: usize) -> anyhow::Result<Duration>;
     /// Makes `objects` of `bytes` each on one worker, then uses each on another; how long the using took.
     fn exchange(&mut self, objects: usize, bytes: usize) -> anyhow::Result<Duration>;
     /// The process in which the scheduler lives.

@@ -19,7 +19,6 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub(crate) struct RawLink {
     far_end: Role,
     stream: TcpStream,
-    sent: usize,
 }
 
 impl RawLink {
@@ -31,7 +30,17 @@ impl RawLink {
         let far_end = Role::start(FAR_END, &[])?;
         let stream = TcpStream::connect(&far_end.address)?;
         stream.set_nodelay(true)?;
-        Ok(Self { far_end, stream, sent: 0 })
+        Ok(Self { far_end, stream })
+    }
+
+    /// Asks for what the far end has; how long it took to come.
+    fn exchange_once(&mut self, bytes: usize) -> anyhow::Result<Duration> {
+        let begin = Instant::now();
+        self.stream.write_all(&0_u64.to_le_bytes())?;
+        let object = read_fresh(&mut self.stream, bytes)?;
+        let took = begin.elapsed();
+        expect("the object's last byte", object.last().map_or(0, |byte| u64::from(*byte)), 7)?;
+        Ok(took)
     }
 }
 
@@ -100,25 +109,23 @@ impl Subject for RawLink {
         bail!("a raw link holds nothing")
     }
 
-    fn scatter(&mut self, bytes: Vec<u8>) -> anyhow::Result<()> {
-        self.sent = bytes.len();
-        self.stream.write_all(&(bytes.len() as u64).to_le_bytes())?;
-        write_all(&mut self.stream, &bytes)?;
-        Ok(self.stream.read_exact(&mut [0])?)
+    fn scatter(&mut self, bytes: usize) -> anyhow::Result<Duration> {
+        let object = vec![7; bytes];
+        let begin = Instant::now();
+        self.stream.write_all(&(bytes as u64).to_le_bytes())?;
+        write_all(&mut self.stream, &object)?;
+        self.stream.read_exact(&mut [0])?;
+        Ok(begin.elapsed())
     }
 
-    fn gather(&mut self) -> anyhow::Result<usize> {
-        self.stream.write_all(&0_u64.to_le_bytes())?;
-        Ok(read_fresh(&mut self.stream, self.sent)?.len())
+    fn gather(&mut self, bytes: usize) -> anyhow::Result<Duration> {
+        self.scatter(bytes)?;
+        self.exchange_once(bytes)
     }
 
     fn exchange(&mut self, objects: usize, bytes: usize) -> anyhow::Result<Duration> {
-        self.scatter(vec![7; bytes])?;
-        let begin = Instant::now();
-        for _ in 0..objects {
-            expect("one object", self.gather()? as u64, bytes as u64)?;
-        }
-        Ok(begin.elapsed())
+        self.scatter(bytes)?;
+        (0..objects).map(|_| self.exchange_once(bytes)).sum()
     }
 
     fn scheduler_pid(&self) -> u32 {

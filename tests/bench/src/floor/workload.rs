@@ -90,11 +90,11 @@ impl<K: Keyed> Subject for Workload<K> {
         })
     }
 
-    fn scatter(&mut self, _bytes: Vec<u8>) -> anyhow::Result<()> {
+    fn scatter(&mut self, _bytes: usize) -> anyhow::Result<Duration> {
         anyhow::bail!("this floor moves no data; the floor for that is the raw link")
     }
 
-    fn gather(&mut self) -> anyhow::Result<usize> {
+    fn gather(&mut self, _bytes: usize) -> anyhow::Result<Duration> {
         anyhow::bail!("this floor moves no data; the floor for that is the raw link")
     }
 

@@ -2,9 +2,8 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::thread;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use rustix::event::{PollFd, PollFlags};
 
 use super::wire::{Down, Inbox, Up, put, value, wait_ready};
@@ -38,17 +37,14 @@ impl Cluster {
         let eager = if options.eager { "eager" } else { "plain" };
         let scheduler = Role::start(SCHEDULER, &[eager, &spin])?;
         let run = if options.compute_thread { "compute-thread" } else { "in-place" };
-        let start = || Role::start(WORKER, &[&scheduler.address, run, &spin]);
-        let workers: anyhow::Result<Vec<Role>> = thread::scope(|scope| {
-            let starting: Vec<_> = (0..WORKERS).map(|_| scope.spawn(start)).collect();
-            starting.into_iter().map(|s| s.join().map_err(|_| anyhow!("a start panicked"))?).collect()
-        });
+        let workers = vec![vec![scheduler.address.as_str(), run, &spin]; WORKERS];
+        let workers = Role::start_together(WORKER, &workers)?;
         let stream = TcpStream::connect(&scheduler.address)?;
         stream.set_nodelay(true)?;
         let mut out = Vec::new();
         put(&mut out, &Up::HelloClient)?;
         let mut cluster = Self {
-            _workers: workers?,
+            _workers: workers,
             scheduler,
             stream,
             inbox: Inbox::new(),
