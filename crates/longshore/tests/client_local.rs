@@ -283,3 +283,34 @@ fn many_submissions_from_many_threads() {
         });
     });
 }
+
+#[task]
+fn fib(n: u64) -> Result<u64, Error> {
+    if n < 2 {
+        return Ok(n);
+    }
+    let client = longshore::context().client();
+    let (a, b) = (client.submit(fib(n - 1)), client.submit(fib(n - 2)));
+    Ok(a.result()? + client.blocking().gather(b)?)
+}
+
+#[task]
+async fn fib_async(n: u64) -> Result<u64, Error> {
+    if n < 2 {
+        return Ok(n);
+    }
+    let client = longshore::context().client();
+    let (a, b) = (client.submit(fib_async(n - 1)), client.submit(fib_async(n - 2)));
+    // An `async fn` holds its slot while it awaits, unless it says otherwise.
+    longshore::context().secede();
+    Ok(a.await? + b.await?)
+}
+
+#[test]
+fn tasks_submit_tasks_and_wait_for_them() {
+    within_deadline(|| {
+        let client = Client::local().unwrap();
+        assert_eq!(client.submit(fib(8)).result().unwrap(), 21);
+        assert_eq!(client.submit(fib_async(8)).result().unwrap(), 21);
+    });
+}

@@ -68,7 +68,8 @@ impl Cluster {
 
     /// A worker that tells others to reach it at `advertise`.
     fn add_worker(&mut self, advertise: Option<Address>) {
-        let builder = Worker::builder(self.rt.clone(), self.address()).token("t").listen(anywhere()).validate(true);
+        let builder =
+            Worker::builder(self.rt.clone(), self.address()).token("t").listen(anywhere()).validate(true);
         let builder = match advertise {
             Some(address) => builder.advertise(address),
             None => builder,
@@ -116,7 +117,8 @@ fn large_arguments_and_scattered_values_reach_the_worker() {
         assert_eq!(scattered.result().unwrap().len(), 5_000_000);
         let everywhere = client.scatter(vec![3u8; 1_000_000]).broadcast().wait().unwrap();
         assert_eq!(client.submit(total(&everywhere, vec![0u8; 0])).result().unwrap(), 3_000_000);
-        let many: Vec<_> = (0..8u8).map(|i| client.submit(total(vec![i; 100_000], vec![1u8; 70_000]))).collect();
+        let many: Vec<_> =
+            (0..8u8).map(|i| client.submit(total(vec![i; 100_000], vec![1u8; 70_000]))).collect();
         let sums = client.gather(many).unwrap();
         assert_eq!(sums, (0..8).map(|i| i * 100_000 + 70_000).collect::<Vec<u64>>());
     });
@@ -195,7 +197,8 @@ fn too_much_at_once_is_refused_until_there_is_room() {
 fn a_scheduler_that_is_not_there_is_reported() {
     within_deadline(|| {
         let started = Duration::from_millis(100);
-        let quick = Client::with(OwnedExecutor::new().unwrap()).address("tcp://127.0.0.1:1").connect_timeout(started);
+        let quick =
+            Client::with(OwnedExecutor::new().unwrap()).address("tcp://127.0.0.1:1").connect_timeout(started);
         assert!(matches!(quick.connect(), Err(Error::Connect(_))));
         assert!(matches!(Client::connect("udp://h:1"), Err(Error::Address(_))));
         let cluster = Cluster::start(0);
@@ -209,7 +212,8 @@ fn submitting_does_not_wait_for_the_link() {
     within_deadline(|| {
         let rt = OwnedExecutor::new().unwrap();
         let builder = longshore::Client::builder(rt.clone()).address("tcp://127.0.0.1:1").blocks_by_runtime();
-        let client = rt.block_on(builder.connect_timeout(Duration::from_millis(50)).start()).unwrap().unwrap();
+        let client =
+            rt.block_on(builder.connect_timeout(Duration::from_millis(50)).start()).unwrap().unwrap();
         let future = client.submit(inc(1));
         assert!(!future.is_done());
         let error = future.result().unwrap_err();

@@ -11,9 +11,9 @@ mod content_hash;
 mod dialer;
 mod driver;
 mod gather;
+mod in_task;
 mod info;
 mod inputs;
-mod parent;
 mod progress;
 mod runtimes;
 mod scatter;
@@ -29,9 +29,8 @@ pub use as_completed::{AsCompleted, CompletedResults, IntoBlocking, as_completed
 pub use builder::ClientBuilder;
 pub use call_set::CallSet;
 pub use gather::{Gather, GatherPart, TaskHandle};
+pub(crate) use in_task::ClientOfWorker;
 pub use info::WaitForWorkers;
-#[allow(unused_imports)] // the worker says which task submits
-pub(crate) use parent::{Submitting, submitting};
 pub use progress::progress;
 #[cfg(feature = "async-std")]
 pub use runtimes::AsyncStdClient;

@@ -234,7 +234,7 @@ fn identity_by_key(text: &str, call_hash: [u64; 2]) -> Identity {
 
 /// What is not at its default.
 fn options(call: &CallNode, key: Option<Key>) -> Option<Box<SubmitOptions>> {
-    let parent = super::parent::current();
+    let parent = crate::context::try_context().map(|task| task.id());
     if key.is_none() && parent.is_none() && call.is_plain() {
         return None;
     }

@@ -13,7 +13,7 @@ mod home;
 mod place;
 
 pub(crate) use home::{Cancelled, Home, Proofs};
-pub(crate) use place::{Place, Slots, on_thread, while_waiting};
+pub(crate) use place::{Slots, on_thread, while_waiting};
 
 use crate::address::Address;
 use crate::worker::inbox::Waiting;
