@@ -1,1 +1,5 @@
-//! End-to-end tests of Longshore.
+//! What the end-to-end tests of Longshore share: functions to run, random graphs with an oracle, a cluster in the simulator.
+
+pub mod function;
+pub mod graph;
+pub mod sim;

@@ -59,6 +59,17 @@ impl Address {
         matches!(self, Address::InProc(_))
     }
 
+    /// Whether nobody outside this machine can reach it: not a socket, a Unix domain socket, or a loopback address.
+    #[must_use]
+    pub fn is_local_to_this_machine(&self) -> bool {
+        match self {
+            Address::InProc(_) | Address::Unix(_) => true,
+            Address::Tcp { host, .. } => {
+                host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+            }
+        }
+    }
+
     /// The socket it leads to; `None` for a name in this process.
     #[must_use]
     pub fn endpoint(&self) -> Option<Endpoint> {

@@ -4,7 +4,10 @@
 extern crate self as longshore;
 
 mod address;
+pub mod blocking;
 pub mod call;
+pub mod client;
+pub mod cluster;
 pub mod context;
 pub mod error;
 pub(crate) mod function;
@@ -19,11 +22,23 @@ pub mod worker;
 
 pub use address::{Address, ParseAddressError};
 pub use call::{Arg, Call, Input, Local, Rerun, TaskFn, lambda, local, register, task};
+pub use client::{
+    AsCompleted, CallSet, Client, ClientBuilder, ExecutorClient, Gather, WaitFor, Waited, as_completed, progress, wait,
+};
+#[cfg(feature = "async-std")]
+pub use client::AsyncStdClient;
+#[cfg(feature = "smol")]
+pub use client::SmolClient;
+#[cfg(feature = "tokio")]
+pub use client::TokioClient;
+pub use cluster::{ClusterError, LocalCluster, LocalClusterBuilder, Supervisor, WorkerEnd, WorkerPlan, init, init_with};
 pub use context::{TaskContext, context, try_context};
-pub use error::{TaskError, TaskErrorKind};
+pub use error::{Error, TaskError, TaskErrorKind};
 pub use function::Reschedule;
-pub use future::TaskFuture;
+pub use future::{TaskFuture, TaskStatus};
 pub use link::{ConnectError, LinkError, ListenError};
+pub use longshore_proto::query::{SchedulerInfo, TaskCounts, WorkerInfo};
+pub use longshore_proto::TaskId;
 pub use scheduler::{Scheduler, SchedulerBuilder, SchedulerError};
 pub use value::Value;
 pub use worker::{Compute, Worker, WorkerBuilder, WorkerError, WorkerExit};

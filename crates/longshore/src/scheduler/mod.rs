@@ -110,7 +110,8 @@ impl<R: Runtime> SchedulerBuilder<R> {
         self
     }
 
-    /// Secret that workers and clients must know. Empty, as it is by default, lets everybody in who can connect.
+    /// Secret that workers and clients of other processes must know. Empty, as it is by default, lets everybody in who can
+    /// connect.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = token.into();
         self
