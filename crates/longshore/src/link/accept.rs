@@ -31,14 +31,16 @@ const ACCEPTS_IN_A_ROW_MAX: u32 = 64;
 pub(crate) struct Acceptor {
     local: Address,
     counters: Arc<Counters>,
+    #[cfg_attr(not(test), allow(dead_code))]
     strangers: Permits,
     open: Open,
 }
 
 /// What ends listening when dropped.
+#[allow(dead_code)]
 enum Open {
     Socket(Task<()>),
-    Name(#[allow(dead_code)] Name),
+    Name(Name),
 }
 
 /// What an acceptor has seen so far.
@@ -107,6 +109,7 @@ impl Acceptor {
     }
 
     /// Stops listening and returns when the address is free again. Dropping does the same, but a little later.
+    #[allow(dead_code)] // for whoever has to listen there again
     pub(crate) async fn close(self) {
         if let Open::Socket(task) = self.open {
             task.abort();
@@ -137,7 +140,8 @@ impl Acceptor {
     }
 
     /// Connections that nobody has let in yet.
-    pub(crate) fn strangers_len(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn strangers_len(&self) -> usize {
         self.strangers.taken()
     }
 }

@@ -7,9 +7,6 @@
 //! Nothing here spawns a task per link, waits a fixed time before it sends, or decides what a message means.
 //! Deliberately absent: reconnecting, heartbeats and who may come in, which are the roles' own affairs.
 
-// The roles that use all of this are written beside it.
-#![allow(dead_code, unused_imports)]
-
 mod accept;
 mod accepted;
 mod dial;
@@ -26,7 +23,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use accept::{Acceptor, AcceptorCounts};
+pub(crate) use accept::Acceptor;
 pub(crate) use accepted::Accepted;
 pub(crate) use dial::dial;
 pub use error::{ConnectError, LinkError, ListenError};
@@ -208,6 +205,7 @@ impl<In: Incoming, Out: Outgoing> Link<In, Out> {
     /// Ends the link gently: as [`poll_close`](Self::poll_close), then lets what still comes pass by until the other side
     /// has closed too, since a socket that is closed with unread bytes destroys what the other side has not read yet.
     /// `Ready` when there is nothing left to wait for. The caller bounds the time and drops the link.
+    #[allow(dead_code)] // for whoever ends a link that it holds alone
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Poll::Ready(Err(_)) = self.poll_close(cx) {
             return Poll::Ready(());

@@ -18,6 +18,7 @@ impl Permits {
     }
 
     /// Places that are taken.
+    #[cfg(test)]
     pub(super) fn taken(&self) -> usize {
         self.0.load(Ordering::Acquire)
     }

@@ -156,15 +156,9 @@ impl<In: Incoming, Out: Outgoing> LinkSet<In, Out> {
         Some(entry.link)
     }
 
-    /// Cuts the links that are still closing.
-    pub(crate) fn cut_closing(&mut self) {
-        while let Some((until, peer)) = self.closing.queue.pop_front() {
-            self.cut_if_closing(peer, until);
-        }
-    }
-
     /// Links that are not closing.
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
         self.links.len() - self.closing.len
     }
 

@@ -125,7 +125,7 @@ fn everything_comes_back_to_everybody() {
 
 #[test]
 fn losses_are_seen_on_both_sides_and_harm_nobody_else() {
-    for seed in 0..40 {
+    for seed in 0..20 {
         let sim = Sim::new(SimConfig::seed(seed));
         let at_hub = node(&sim, "hub");
         sim.at(Duration::from_millis(3 + seed % 5), |sim| sim.reset_between("hub", "spoke-3"));
@@ -170,17 +170,17 @@ fn a_flood_of_strangers_does_not_disturb_who_is_in() {
     let (at_hub, flooder, friend) = (node(&sim, "hub"), node(&sim, "flooder"), node(&sim, "friend"));
     sim.run(async {
         let (door, _) = hub(&at_hub).await;
-        let working = friend.spawn("spoke", spoke(friend.clone(), 2_000));
+        let working = friend.spawn("spoke", spoke(friend.clone(), 1_000));
         let mut silent = vec![];
-        for _ in 0..3_000 {
+        for _ in 0..1_500 {
             silent.push(flooder.connect(&Endpoint::tcp("hub", 8786)).await);
             assert!(door.strangers_len() <= 256);
         }
-        assert_eq!(working.await.unwrap().unwrap(), 2_000);
+        assert_eq!(working.await.unwrap().unwrap(), 1_000);
         at_hub.sleep(Duration::from_secs(6)).await;
         let counts = door.counts();
-        assert_eq!((counts.crowded_out + counts.timed_out, door.strangers_len()), (3_000, 0), "{counts:?}");
-        assert!(counts.crowded_out >= 2_000, "{counts:?}");
+        assert_eq!((counts.crowded_out + counts.timed_out, door.strangers_len()), (1_500, 0), "{counts:?}");
+        assert!(counts.crowded_out >= 1_000, "{counts:?}");
         assert_eq!(spoke(friend.clone(), 10).await.unwrap(), 10, "the next friend comes in");
         drop(silent);
     })

@@ -1,7 +1,8 @@
 //! Strangers at the door, with raw bytes. Whatever they do, the next proper caller is let in.
 use super::{Text, flush, hello, real, simulated, welcome};
 use crate::address::Address;
-use crate::link::{Accepted, Acceptor, AcceptorCounts, Link, dial};
+use crate::link::accept::AcceptorCounts;
+use crate::link::{Accepted, Acceptor, Link, dial};
 use atomic_waker::AtomicWaker;
 use futures_lite::future::zip;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};

@@ -221,20 +221,6 @@ fn closing_flushes_ends_and_reports_nothing() {
 }
 
 #[test]
-fn closing_links_can_be_cut() {
-    let (mut set, task) = (empty_set(BACKLOG_BYTES_MAX), CountedTask::new());
-    for n in 0..3 {
-        set.insert(PeerId(n), scripted(0).0);
-        set.send(PeerId(n), text(n)).unwrap();
-    }
-    set.close_all();
-    settle(&mut set, &task);
-    assert_eq!((set.closing_len(), set.is_flushed()), (3, false));
-    set.cut_closing();
-    assert_eq!((set.closing_len(), set.is_flushed()), (0, true));
-}
-
-#[test]
 fn a_peer_that_never_closes_is_cut_after_a_while() {
     simulated(1, |rt| async move {
         let mut set = TextSet::new(&rt, BACKLOG_BYTES_MAX);
