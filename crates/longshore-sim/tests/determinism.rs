@@ -168,3 +168,16 @@ fn all_is_healed_at_the_end_of_a_plan() {
         assert!(tally.echoes.load(Relaxed) > echoes, "seed {seed}\n{plan}");
     }
 }
+
+/// A bound on work that does not depend on the machine it is done on.
+#[test]
+fn an_echo_costs_few_steps_and_little_stays_behind() {
+    for clients in [50, 500] {
+        let sim = Sim::new(SimConfig::seed(1));
+        let tally = echo::populate(&sim, clients, 20, false);
+        echo::finish(&sim, &tally, clients as u64);
+        let stats = sim.stats();
+        assert!(stats.steps < 8 * 20 * clients as u64, "{stats:?}");
+        assert!(stats.events_pending < 10 * clients, "{stats:?}");
+    }
+}

@@ -29,6 +29,21 @@ fn a_deadlock_names_every_task() {
 }
 
 #[test]
+fn a_timer_that_nobody_waits_for_does_not_move_the_clock() {
+    let sim = Sim::new(SimConfig::seed(30));
+    let a = sim.node("a");
+    let text = panic_of(|| {
+        sim.run(async {
+            assert!(future::poll_once(a.sleep(Duration::from_secs(60))).await.is_none());
+            future::pending::<()>().await;
+        })
+        .unwrap();
+    });
+    assert!(text.contains("deadlock"), "{text}");
+    assert_eq!(sim.elapsed(), Duration::ZERO);
+}
+
+#[test]
 fn a_wake_from_another_thread_is_refused() {
     let sim = Sim::new(SimConfig::seed(32));
     let text = panic_of(|| {

@@ -194,6 +194,68 @@ fn an_attempt_that_is_given_up_leaves_no_connection_behind() {
 }
 
 #[test]
+fn an_attempt_times_out_when_the_configuration_says() {
+    for fault in [|s: &Sim| s.kill("b", Kill::Power), |s: &Sim| s.cut_oneway("b", "a")] {
+        let sim = Sim::new(SimConfig { connect_timeout: secs(6), ..SimConfig::seed(1) });
+        sim.run(async {
+            let (a, _b, listener) = pair(&sim).await;
+            fault(&sim);
+            let end = a.connect(&listener.local()).await;
+            assert_eq!(end.unwrap_err().kind(), ErrorKind::TimedOut);
+            assert_eq!(sim.elapsed(), secs(6));
+        })
+        .unwrap();
+    }
+}
+
+#[test]
+fn a_connection_that_its_caller_never_took_is_closed() {
+    let sim = Sim::new(SimConfig::seed(1));
+    sim.run(async {
+        let (a, _b, mut listener) = pair(&sim).await;
+        let mut dial = Box::pin(a.connect(&listener.local()));
+        assert!(future::poll_once(&mut dial).await.is_none());
+        let mut far = listener.accept().await.unwrap();
+        a.sleep(secs(1)).await;
+        drop(dial); // Its connection has been made, and it was not polled since.
+        let end = far.read(&mut [0]).await;
+        assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    })
+    .unwrap();
+}
+
+#[test]
+fn nothing_is_read_after_a_reset() {
+    let sim = Sim::new(SimConfig::seed(1));
+    sim.run(async {
+        let (a, _b, mut listener) = pair(&sim).await;
+        let (mut near, mut far) = connected(&a, &mut listener).await;
+        near.write_all(b"on its way").await.unwrap();
+        sim.reset_between("a", "b");
+        for _ in 0..2 {
+            let end = far.read(&mut [0]).await;
+            assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset);
+            a.sleep(secs(1)).await;
+        }
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_listener_of_a_former_life_closes_no_port_of_the_present_one() {
+    let sim = Sim::new(SimConfig::seed(1));
+    sim.run(async {
+        let (a, _b, former) = pair(&sim).await;
+        sim.kill("b", Kill::Process);
+        let reborn = sim.restart("b");
+        let mut listener = reborn.listen(&former.local()).await.unwrap();
+        drop(former);
+        connected(&a, &mut listener).await;
+    })
+    .unwrap();
+}
+
+#[test]
 fn a_connection_that_nobody_accepted_is_reset_when_its_listener_goes() {
     let sim = Sim::new(SimConfig::seed(1));
     sim.run(async {

@@ -308,3 +308,25 @@ fn jobs_of_a_paused_process_wait_and_die_with_it() {
     sim.restart("b");
     assert!(sim.is_alive("b"), "and is not paused any more");
 }
+
+#[test]
+fn a_task_that_says_it_blocks_may_wait_and_loses_no_wake() {
+    let sim = Sim::new(SimConfig::seed(1));
+    let a = sim.node("a");
+    let (rt, mut blocked) = (a.clone(), false);
+    let task = a.spawn("blocks", async move {
+        let mut short = rt.sleep(secs(1));
+        future::poll_fn(|cx| {
+            use std::future::Future;
+            let polled = std::pin::Pin::new(&mut short).poll(cx);
+            if !std::mem::replace(&mut blocked, true) {
+                let _mark = ThreadContext::Blocking.enter();
+                rt.block_on(rt.sleep(secs(2))).expect("the mark allows it");
+            }
+            polled
+        })
+        .await;
+    });
+    assert_eq!(sim.run(task), Ok(Ok(())));
+    assert_eq!(sim.elapsed(), secs(2));
+}

@@ -79,10 +79,9 @@ impl State {
 
     /// A segment sent by `side` comes to the end of its way.
     pub(crate) fn deliver(&mut self, key: Key, side: Side, segment: Segment) {
-        let Some(conn) = self.net.conns.get_mut(key) else { return };
-        let (from, to) = conn.route(side);
-        // What follows a segment that is held up waits behind it.
-        if !conn.outgoing(side).held.is_empty() || self.is_lost(from, to) {
+        let Some((from, to)) = self.net.conns.get(key).map(|conn| conn.route(side)) else { return };
+        // While anything is held up, so is what follows: whatever ends the hold-up sends all of it again.
+        if self.is_lost(from, to) {
             return self.hold(key, side, segment);
         }
         self.note(Happening::delivered(from, to, key.index, &segment));
