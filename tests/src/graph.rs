@@ -1,6 +1,7 @@
 //! Random graphs of calls, and what each call must give.
 use crate::function::blend;
 use longshore_sim::Rng;
+use std::collections::BTreeSet;
 
 /// One call: its inputs are earlier nodes.
 #[derive(Clone, Debug)]
@@ -29,16 +30,20 @@ fn node(rng: &mut Rng, i: usize) -> Node {
     Node { salt: rng.next_u64(), nbytes, inputs }
 }
 
-/// What each node gives, computed one after the other. The error of an input is the error of all that depends on it.
+/// What a node gives: a value, or the error of any of the failing nodes that it depends on.
+pub type Expected = Result<Vec<u8>, BTreeSet<String>>;
+
+/// What each node gives, computed one after the other.
 #[must_use]
-pub fn expected(graph: &[Node]) -> Vec<Result<Vec<u8>, String>> {
-    let mut values: Vec<Result<Vec<u8>, String>> = Vec::with_capacity(graph.len());
+pub fn expected(graph: &[Node]) -> Vec<Expected> {
+    let mut values: Vec<Expected> = Vec::with_capacity(graph.len());
     for node in graph {
-        let inputs: Result<Vec<&[u8]>, &String> =
-            node.inputs.iter().map(|i| values[*i].as_deref()).collect();
-        let value = match inputs {
-            Ok(inputs) => blend(node.salt, node.nbytes, inputs.into_iter()),
-            Err(e) => Err(e.clone()),
+        let errors: BTreeSet<String> =
+            node.inputs.iter().filter_map(|i| values[*i].as_ref().err()).flatten().cloned().collect();
+        let inputs = node.inputs.iter().filter_map(|i| values[*i].as_deref().ok());
+        let value = match errors.is_empty() {
+            true => blend(node.salt, node.nbytes, inputs).map_err(|e| BTreeSet::from([e])),
+            false => Err(errors),
         };
         values.push(value);
     }

@@ -49,7 +49,7 @@ type Shared = Arc<Mutex<Tally>>;
 #[must_use]
 pub fn run(seed: u64) -> Report {
     let mut rng = Rng::new(seed ^ 0x5eed);
-    let job_cost = JobCost::Fixed(Duration::from_micros(rng.between(50, 5_000)));
+    let job_cost = JobCost::Fixed(Duration::from_micros(rng.between(1_000, 400_000)));
     let sim = Sim::new(SimConfig { job_cost, time_limit: Duration::from_secs(600), ..SimConfig::seed(seed) });
     let tally = Shared::default();
     start_scheduler(&sim);
@@ -93,7 +93,7 @@ fn faults(seed: u64, rng: &mut Rng) -> Faults {
         ..Faults::swarm(seed)
     };
     // Workers die in most seeds; a seed without any fault keeps the oracle honest about the rest.
-    faults.rates.kill_process_per_min = faults.rates.kill_process_per_min.max(6);
+    faults.rates.kill_process_per_min = faults.rates.kill_process_per_min.max(6) * 4;
     if quiet {
         faults.rates = FaultRates::default();
     }
@@ -158,7 +158,7 @@ async fn run_client(rt: SimRuntime, seed: u64, tally: &Shared) {
     for node in &graph {
         futures.push(submit(&client, node, &futures));
         if rng.one_in(16) {
-            rt.sleep(Duration::from_micros(rng.between(1, 50_000))).await;
+            rt.sleep(Duration::from_micros(rng.between(1, 500_000))).await;
         }
     }
     for (at, expected) in graph::expected(&graph).into_iter().enumerate() {
@@ -168,7 +168,8 @@ async fn run_client(rt: SimRuntime, seed: u64, tally: &Shared) {
         match (value, expected) {
             (Ok(value), Ok(expected)) => assert_eq!(value, expected, "node {at} of client seed {seed}"),
             (Err(e), Err(expected)) => {
-                assert_eq!(e.downcast_ref::<String>(), Some(&expected), "node {at}: {e}");
+                let words = e.downcast_ref::<String>();
+                assert!(words.is_some_and(|w| expected.contains(w)), "node {at}: {e}, expected one of {expected:?}");
                 tally.failed += 1;
             }
             (value, expected) => panic!("node {at} of client seed {seed}: got {value:?}, expected {expected:?}"),
