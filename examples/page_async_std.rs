@@ -1,0 +1,19 @@
+//! The whole idea on one page, for a program on async-std: describe a call, submit it, await its future.
+use longshore::{AsyncStdClient, task};
+
+#[task]
+fn inc(x: i64) -> i64 {
+    x + 1
+}
+
+fn main() -> Result<(), longshore::Error> {
+    async_std::task::block_on(async {
+        let client = AsyncStdClient::local().await?; // dask: await Client(asynchronous=True)
+        let future = client.submit(inc(10)); // returns at once, is never awaited
+        let result = future.await?; // dask: await future
+        assert_eq!(result, 11);
+        client.close().await?;
+        println!("inc(10) is {result}, said async-std");
+        Ok(())
+    })
+}
