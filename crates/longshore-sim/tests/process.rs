@@ -330,3 +330,25 @@ fn a_task_that_says_it_blocks_may_wait_and_loses_no_wake() {
     assert_eq!(sim.run(task), Ok(Ok(())));
     assert_eq!(sim.elapsed(), secs(2));
 }
+
+#[test]
+fn a_reset_timer_wakes_whoever_polled_it_last() {
+    use longshore_rt::Sleep;
+    let sim = Sim::new(SimConfig::seed(1));
+    let a = sim.node("a");
+    for later in [secs(1), secs(5)] {
+        let begin = a.now();
+        let mut sleep = a.sleep(secs(3));
+        let mut moved = false;
+        let woken = future::poll_fn(|cx| {
+            use std::future::Future;
+            let polled = std::pin::Pin::new(&mut sleep).poll(cx);
+            if !std::mem::replace(&mut moved, true) {
+                sleep.reset(begin + later);
+            }
+            polled
+        });
+        sim.run(woken).unwrap();
+        assert_eq!(a.now() - begin, later);
+    }
+}
