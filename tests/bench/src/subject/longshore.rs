@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use longshore::blocking::Client;
 use longshore::{Address, LocalCluster, Scheduler, TaskFuture, Worker, task};
-use longshore_rt::{AsyncStdRuntime, BlockOn, OwnedExecutor, SmolRuntime, TokioRuntime};
+use longshore::rt::{AsyncStdRuntime, BlockOn, OwnedExecutor, SmolRuntime, TokioRuntime};
 
 use super::{Subject, expect};
 use crate::metric::Mode;
