@@ -1,0 +1,10 @@
+use longshore::task;
+
+struct Silent;
+
+#[task]
+fn fail() -> Result<(), Silent> {
+    Err(Silent)
+}
+
+fn main() {}
