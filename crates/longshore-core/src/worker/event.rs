@@ -114,7 +114,7 @@ pub enum Event {
 pub enum Outcome {
     /// With a value.
     Value {
-        /// What the worker keeps.
+        /// The value, for tasks on this worker; kept unless it rides along.
         value: Payload,
         /// What rides along with the announcement; nothing if the value is too large for that.
         inline: Option<Payload>,

@@ -7,7 +7,8 @@
 //! * At most `nthreads` runs, plus a small run-ahead of tiny tasks (`pace.rs`). What was not handed over can be taken back.
 //! * Inputs come from peers, one batch a peer at a time. A holder that does not deliver is replaced by the next; when none is
 //!   left the scheduler hears of it and names others.
-//! * Values are kept until the scheduler releases them. They are opaque: nothing here encodes or decodes.
+//! * Values are kept until the scheduler releases them, except small results, which the scheduler keeps. They are opaque:
+//!   nothing here encodes or decodes.
 //! * Whatever is late (another attempt, a value nobody waits for, a task that is gone) is counted and ignored. Whoever breaks
 //!   the protocol on a data link loses that link.
 //!

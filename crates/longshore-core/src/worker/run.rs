@@ -105,13 +105,11 @@ impl Machine {
         out: &mut Actions,
     ) {
         self.stats.finished += 1;
-        let is_wanted = self.fetches.wants.contains_key(&task);
-        let for_waiters = is_wanted.then(|| value.clone());
-        let (produced, unkept) = match inline {
+        let (produced, old) = match inline {
             // The scheduler keeps it, and hands it to whoever needs it.
-            Some(inline) => (Produced::Inline(inline), Some(value)),
+            Some(inline) => (Produced::Inline(inline), None),
             None => {
-                let (nbytes, old) = self.values.insert(task, value);
+                let (nbytes, old) = self.values.insert(task, value.clone());
                 (Produced::Stored(nbytes), old)
             }
         };
@@ -121,10 +119,8 @@ impl Machine {
             duration_ns,
             value: produced,
         }));
-        discard(unkept, out);
-        if let Some(value) = for_waiters {
-            self.give_to_waiters(now, task, &value);
-        }
+        discard(old, out);
+        self.give_to_waiters(now, task, &value);
     }
 
     fn is_running(&self, task: TaskHandle, attempt: Attempt) -> bool {

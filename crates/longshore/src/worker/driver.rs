@@ -324,7 +324,7 @@ impl Driver {
 
     /// Waits until the last words were taken, but not for ever.
     fn leave(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
-        let is_said = self.scheduler.poll_close(cx).is_ready();
+        let is_said = self.scheduler.poll_end(cx).is_ready();
         self.callers.poll(cx, &mut |_| {});
         self.callers.flush(cx, &mut self.events);
         let is_over = is_said && self.callers.are_gone();

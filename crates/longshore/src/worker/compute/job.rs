@@ -66,8 +66,13 @@ pub(super) fn ended(run: &Run, duration_ns: u64, outcome: Outcome) -> Ended {
     Ended { task: run.task, attempt: run.attempt, duration_ns, outcome }
 }
 
-/// What a function's result is to the worker.
+/// What a function's result is to the worker. Values of the user's are encoded and dropped here, so panics are caught.
 pub(super) fn outcome(result: RunResult, id: TaskId, function: &'static Function, home: &Home) -> Outcome {
+    let judged = catch(|| judge(result, id, function, home));
+    judged.unwrap_or_else(|panic| Outcome::Failed(panic.into_failure(id, function.name())))
+}
+
+fn judge(result: RunResult, id: TaskId, function: &'static Function, home: &Home) -> Outcome {
     let failure = match result {
         Ok(value) => match ship(&value, function, home) {
             Ok(outcome) => return outcome,

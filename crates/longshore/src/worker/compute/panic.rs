@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_panic_is_described() {
         install_hook();
-        let panic = catch(|| panic!("no {}", 7)).err().expect("a panic");
+        let panic = catch(|| panic!("no {}", 7)).expect_err("a panic");
         let failure = panic.into_failure(root(), "f");
         assert_eq!((failure.kind, &*failure.message), (FailureKind::Panicked, "no 7"));
         assert!(failure.location.expect("a location").contains("panic.rs"));
@@ -123,7 +123,7 @@ mod tests {
             }
         }
         install_hook();
-        let panic = catch(|| std::panic::panic_any(Vicious)).err().expect("a panic");
+        let panic = catch(|| std::panic::panic_any(Vicious)).expect_err("a panic");
         assert!(panic.into_failure(root(), "f").message.contains("not text"));
         drop_quietly(Vicious);
     }

@@ -37,7 +37,7 @@ impl Pool {
         let (to_wake, to_start) = {
             let mut queue = self.queue();
             if queue.stopped {
-                return jobs.clear();
+                return drop_quietly(std::mem::take(jobs));
             }
             let to_wake = queue.idle.min(jobs.len());
             queue.jobs.extend(jobs.drain(..));

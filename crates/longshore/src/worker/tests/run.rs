@@ -70,7 +70,7 @@ async fn who_am_i_later() -> (String, u32, String) {
 
 /// Its `Serialize` always refuses.
 #[derive(Clone, Debug, Deserialize)]
-struct Stubborn(u8);
+struct Stubborn;
 
 impl Serialize for Stubborn {
     fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
@@ -80,7 +80,7 @@ impl Serialize for Stubborn {
 
 #[longshore::task]
 fn stubborn() -> Stubborn {
-    Stubborn(1)
+    Stubborn
 }
 
 #[test]
