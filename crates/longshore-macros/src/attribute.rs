@@ -50,7 +50,8 @@ impl Options {
             "fallible" => self.fallible = true,
             "name" => self.name = Some(non_empty(value(input)?)?),
             "retries" => {
-                let retries: u32 = value::<LitInt>(input)?.base10_parse()?;
+                let refused = |error: Error| Error::new(error.span(), "the number of retries is 0 or more");
+                let retries: u32 = value::<LitInt>(input)?.base10_parse().map_err(refused)?;
                 self.builder.push(quote!(.retries(#retries)));
             }
             "priority" => {

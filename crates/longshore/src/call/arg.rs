@@ -176,6 +176,12 @@ macro_rules! leaves {
             }
         }
 
+        impl<T: Value, const N: usize> Arg<[T; N]> for [$leaf; N] {
+            fn describe(self) -> Description {
+                Description(ErasedArg::Tuple(self.into_iter().map(Part::part).collect()))
+            }
+        }
+
         impl<T: Value> Arg<Option<T>> for Option<$leaf> {
             fn describe(self) -> Description {
                 Description(self.map_or(ErasedArg::None, |leaf| ErasedArg::Some(Box::new(leaf.part()))))

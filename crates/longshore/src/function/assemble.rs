@@ -54,10 +54,13 @@ pub trait AssembleTyped<T> {
     fn assemble(&self) -> Assemble<T>;
 }
 
-/// Types put together from encoded parts.
+/// Types put together from encoded parts. Takes any type and asks afterwards, so that the compiler's complaint is about
+/// the type.
 #[doc(hidden)]
 pub trait AssembleEncoded<T> {
-    fn assemble(&self) -> Assemble<T>;
+    fn assemble(&self) -> Assemble<T>
+    where
+        T: Value;
 }
 
 impl<T: FromParts> AssembleTyped<T> for &Probe<T> {
@@ -66,8 +69,11 @@ impl<T: FromParts> AssembleTyped<T> for &Probe<T> {
     }
 }
 
-impl<T: Value> AssembleEncoded<T> for Probe<T> {
-    fn assemble(&self) -> Assemble<T> {
+impl<T> AssembleEncoded<T> for Probe<T> {
+    fn assemble(&self) -> Assemble<T>
+    where
+        T: Value,
+    {
         Assemble::ENCODED
     }
 }

@@ -140,8 +140,36 @@ words! {
     WordsOfSendError for &&&Words<'_, E>, where E: AsRef<dyn Error + Send + Sync>, |error| Worded::of_error(error.as_ref());
     WordsOfDynError for &&Words<'_, E>, where E: AsRef<dyn Error>, |error| Worded::of_error(error.as_ref());
     WordsOfDisplay for &Words<'_, E>, where E: Display, |error| Worded::of_text(error.to_string());
-    WordsOfDebug for Words<'_, E>, where E: Debug, |error| Worded::of_text(format!("{error:?}"));
 }
+
+/// The last resort. It takes any error and asks afterwards, so that the compiler's complaint is about the error.
+#[doc(hidden)]
+pub trait WordsOfDebug<E> {
+    fn words(&self) -> Worded
+    where
+        E: Speaking;
+}
+
+impl<E> WordsOfDebug<E> for Words<'_, E> {
+    fn words(&self) -> Worded
+    where
+        E: Speaking,
+    {
+        Worded::of_text(format!("{:?}", self.0))
+    }
+}
+
+/// Errors that have something to say.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a task",
+    label = "this error has nothing to say",
+    note = "implement `std::error::Error` for it (or `Display`, or derive `Debug`); if it is also `Serialize` and \
+            `Deserialize`, clients get the value itself"
+)]
+pub trait Speaking: Debug {}
+
+impl<E: Debug> Speaking for E {}
 
 /// Asks an error whether it can travel.
 #[doc(hidden)]

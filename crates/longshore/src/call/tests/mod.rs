@@ -82,6 +82,17 @@ fn tuples_take_calls() {
 }
 
 #[test]
+fn arrays_take_calls() {
+    #[task]
+    fn last(xs: [i64; 3]) -> i64 {
+        xs[2]
+    }
+    assert_eq!(last([1, 2, 3]).run().unwrap(), 3);
+    assert_eq!(last([inc(1), inc(2), inc(3)]).run().unwrap(), 4);
+    assert_eq!(last([1, 2, 3].map(Input::from)).run().unwrap(), 3);
+}
+
+#[test]
 fn a_chain_of_calls_needs_no_stack() {
     let mut call = inc(0);
     for _ in 1..100_000 {
