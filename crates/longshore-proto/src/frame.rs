@@ -129,7 +129,8 @@ impl FrameWriter {
             self.bytes.clear();
             self.bytes.shrink_to(KEEP_CAPACITY_BYTES);
             self.sent = 0;
-        } else if self.sent > KEEP_CAPACITY_BYTES && self.open.is_none() {
+        } else if self.sent > KEEP_CAPACITY_BYTES.max(self.bytes.len() / 2) && self.open.is_none() {
+            // Only once most was sent, so that a long backlog is not moved again and again.
             self.bytes.drain(..self.sent);
             self.sent = 0;
         }
@@ -156,10 +157,12 @@ struct Appender<'a> {
 
 impl postcard::ser_flavors::Flavor for Appender<'_> {
     type Output = ();
+    #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
         self.bytes.push(byte);
         Ok(())
     }
+    #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
         self.bytes.extend_from_slice(bytes);
         Ok(())
@@ -187,8 +190,12 @@ impl FrameReader {
     /// Room to read into. Call [`filled`](Self::filled) with what was read.
     pub fn space(&mut self) -> &mut [u8] {
         const SPACE_BYTES_MIN: usize = 64 * 1024;
-        if self.start == self.end {
+        const KEEP_BYTES_MAX: usize = 1024 * 1024;
+        if self.is_empty() {
             (self.start, self.end) = (0, 0);
+            if self.bytes.len() > KEEP_BYTES_MAX {
+                self.bytes = Vec::new();
+            }
         }
         let want = self.frame_bytes().unwrap_or(0).max(SPACE_BYTES_MIN);
         if self.start + want > self.bytes.len() {
@@ -205,6 +212,12 @@ impl FrameReader {
     pub fn filled(&mut self, bytes: usize) {
         self.end += bytes;
         debug_assert!(self.end <= self.bytes.len(), "more was filled than there was space");
+    }
+
+    /// Whether all that came in was taken: an end of the stream here is a clean one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
     }
 
     /// Size of the frame that is coming in, header included, once its header is there and believable.

@@ -348,7 +348,7 @@ impl Driver {
         self.core.wakes.fire();
         self.peers.close_all();
         self.peers.flush(cx, &mut |_, _| {});
-        let closed = self.link.poll_close(cx).is_ready();
+        let closed = self.link.poll_end(cx).is_ready();
         let sleep = self.sleep.insert((until, self.core.rt.sleep_until(Instant(until.0))));
         if (closed && self.peers.is_flushed()) || Pin::new(&mut sleep.1).poll(cx).is_ready() {
             return Poll::Ready(());

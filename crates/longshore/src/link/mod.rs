@@ -205,7 +205,6 @@ impl<In: Incoming, Out: Outgoing> Link<In, Out> {
     /// Ends the link gently: as [`poll_close`](Self::poll_close), then lets what still comes pass by until the other side
     /// has closed too, since a socket that is closed with unread bytes destroys what the other side has not read yet.
     /// `Ready` when there is nothing left to wait for. The caller bounds the time and drops the link.
-    #[allow(dead_code)] // for whoever ends a link that it holds alone
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Poll::Ready(Err(_)) = self.poll_close(cx) {
             return Poll::Ready(());

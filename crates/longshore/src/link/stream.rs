@@ -137,7 +137,9 @@ impl Input {
         loop {
             let mut cx = Context::from_waker(self.gate.arm());
             match ready!(Pin::new(&mut *socket).poll_read(&mut cx, self.frames.space())) {
-                Ok(0) => return Poll::Ready(Err(LinkError::Closed)),
+                Ok(0) if self.frames.is_empty() => return Poll::Ready(Err(LinkError::Closed)),
+                // It ended in the middle of a frame.
+                Ok(0) => return Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())),
                 Ok(n) => {
                     self.frames.filled(n);
                     self.bytes_total += n as u64;
