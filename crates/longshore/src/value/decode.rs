@@ -4,14 +4,15 @@
 //! exhaust the stack), a long run of elements without bytes is refused (a `Vec<()>` cannot spin for years), and no length is
 //! believed before its bytes are seen.
 use super::bulk;
+use super::element::Elements;
 use bytes::Bytes;
-use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
+use serde::de::{self, DeserializeOwned, Visitor};
 use std::fmt::Display;
 
 /// How deep values may nest: bounded by what a thread's stack takes in an unoptimised build.
 pub(crate) const DEPTH_MAX: u32 = 256;
 /// How many elements without a byte of their own a sequence may have.
-const EMPTY_ELEMENTS_MAX: usize = 1 << 20;
+pub(super) const EMPTY_ELEMENTS_MAX: usize = 1 << 20;
 
 /// Bytes that are no value of the type that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +108,11 @@ impl<'de> Decoder<'de> {
         Decoder { rest: buffer, depth: 0, shared: Some(buffer) }
     }
 
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     pub(crate) fn finish(&self) -> Result<(), DecodeError> {
         if self.rest.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes(self.rest.len())) }
     }
@@ -146,7 +152,7 @@ impl<'de> Decoder<'de> {
     }
 
     /// The common case of [`Self::varint`] without wide arithmetic.
-    fn varint_64(&mut self, bits: u32) -> Result<u64, DecodeError> {
+    pub(super) fn varint_64(&mut self, bits: u32) -> Result<u64, DecodeError> {
         match self.rest.first() {
             Some(byte) if byte & 0x80 == 0 => self.byte().map(u64::from),
             _ => Ok(self.varint(bits)? as u64),
@@ -186,8 +192,12 @@ impl<'de> Decoder<'de> {
         value
     }
 
-    fn elements<V: Visitor<'de>>(&mut self, left: usize, visitor: V) -> Result<V::Value, DecodeError> {
-        self.nested(|decoder| visitor.visit_seq(Elements { decoder, left, empty: 0 }))
+    pub(super) fn elements<V: Visitor<'de>>(
+        &mut self,
+        left: usize,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.nested(|decoder| visitor.visit_seq(Elements::new(decoder, left)))
     }
 }
 
@@ -315,7 +325,7 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'de> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         let left = self.len()?;
-        self.nested(|decoder| visitor.visit_map(Elements { decoder, left, empty: 0 }))
+        self.nested(|decoder| visitor.visit_map(Elements::new(decoder, left)))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -341,107 +351,5 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'de> {
 
     fn is_human_readable(&self) -> bool {
         false
-    }
-}
-
-/// The elements of a sequence or the entries of a map.
-struct Elements<'a, 'de> {
-    decoder: &'a mut Decoder<'de>,
-    left: usize,
-    /// How many elements took no bytes.
-    empty: usize,
-}
-
-impl<'de> Elements<'_, 'de> {
-    fn next<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
-        let before = self.decoder.rest.len();
-        let value = seed.deserialize(&mut *self.decoder)?;
-        if self.decoder.rest.len() == before {
-            self.empty += 1;
-            if self.empty > EMPTY_ELEMENTS_MAX {
-                return Err(DecodeError::TooLong);
-            }
-        }
-        Ok(value)
-    }
-
-    fn advance(&mut self) -> bool {
-        let more = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        more
-    }
-
-    /// What to reserve: no more than the bytes that are there could hold.
-    fn likely(&self) -> usize {
-        self.left.min(self.decoder.rest.len())
-    }
-}
-
-impl<'de> de::SeqAccess<'de> for Elements<'_, 'de> {
-    type Error = DecodeError;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, DecodeError> {
-        if self.advance() { self.next(seed).map(Some) } else { Ok(None) }
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.likely())
-    }
-}
-
-impl<'de> de::MapAccess<'de> for Elements<'_, 'de> {
-    type Error = DecodeError;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, DecodeError> {
-        if self.advance() { self.next(seed).map(Some) } else { Ok(None) }
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
-        seed.deserialize(&mut *self.decoder)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.likely())
-    }
-}
-
-impl<'a, 'de> de::EnumAccess<'de> for &'a mut Decoder<'de> {
-    type Error = DecodeError;
-    type Variant = &'a mut Decoder<'de>;
-
-    fn variant_seed<S: DeserializeSeed<'de>>(
-        self,
-        seed: S,
-    ) -> Result<(S::Value, Self::Variant), DecodeError> {
-        let index = self.varint_64(32)? as u32;
-        let index: de::value::U32Deserializer<DecodeError> = index.into_deserializer();
-        Ok((seed.deserialize(index)?, self))
-    }
-}
-
-impl<'de> de::VariantAccess<'de> for &mut Decoder<'de> {
-    type Error = DecodeError;
-
-    fn unit_variant(self) -> Result<(), DecodeError> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, DecodeError> {
-        seed.deserialize(self)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, DecodeError> {
-        self.elements(len, visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, DecodeError> {
-        self.elements(fields.len(), visitor)
     }
 }

@@ -5,6 +5,7 @@
 //! through the function's signature before a byte is sent.
 mod bulk;
 mod decode;
+mod element;
 mod encode;
 mod size;
 mod stored;
