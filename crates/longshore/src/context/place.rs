@@ -105,8 +105,9 @@ pub(super) fn set_seceded(context: &TaskContext, seceded: bool) {
     let changed = CURRENT.with(|current| {
         let mut current = current.borrow_mut();
         let current = current.as_mut().filter(|c| c.active && c.context.is_same_run(context))?;
+        let slots = current.slots.clone()?;
         let changed = std::mem::replace(&mut current.seceded, seceded) != seceded;
-        Some((changed, current.slots.clone()))
+        Some((changed, Some(slots)))
     });
     // From another thread of the task, or from an async fn, the machine sorts repetitions out.
     let (changed, slots) = changed.unwrap_or((true, None));

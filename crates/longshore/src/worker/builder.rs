@@ -146,6 +146,7 @@ impl<R: Runtime> WorkerBuilder<R> {
             Acceptor::bind(&self.rt, &on, move |caller| inbox.post(|mail| mail.accepted.push(caller))).await?
         };
         let address = self.advertise.take().unwrap_or_else(|| acceptor.local().clone());
+        warn_about_unspecified(&address);
         let name = self.name.take().unwrap_or_else(|| format!("worker-{:08x}", self.rt.entropy() >> 32));
         let functions = Functions::new();
         let hello = self.hello(&name, &address, functions.fingerprint());
@@ -273,6 +274,15 @@ fn may_pass(error: &ConnectError) -> bool {
 /// The number of this process, which a simulation must not depend on.
 fn process_id(rt: &DynRuntime) -> u32 {
     if rt.name() == "sim" { 0 } else { std::process::id() }
+}
+
+fn warn_about_unspecified(address: &Address) {
+    if matches!(address, Address::Tcp { host, .. } if host == "0.0.0.0" || host == "::") {
+        tracing::warn!(
+            %address,
+            "other machines are told to reach this worker at an address that means any; name one with advertise()"
+        );
+    }
 }
 
 fn warn_about_abort() {

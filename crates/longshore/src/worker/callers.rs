@@ -8,6 +8,9 @@ use longshore_rt::DynRuntime;
 use std::collections::BTreeMap;
 use std::task::Context;
 
+/// Values that may wait for one caller to take them.
+const VALUES_WAITING_MAX: usize = 100_000;
+
 /// Everybody who dialled this worker.
 pub(super) struct Callers {
     links: LinkSet<PeerRequest, PeerReply>,
@@ -76,7 +79,12 @@ impl Callers {
         if link.is_local() {
             return self.send(caller, PeerReply::Local { task, value });
         }
-        self.sending.entry(peer).or_default().push(task, value, encode);
+        let sender = self.sending.entry(peer).or_default();
+        if sender.len() < VALUES_WAITING_MAX {
+            return sender.push(task, value, encode);
+        }
+        tracing::warn!(caller = peer.0, "a caller asks for more than it takes; hanging up");
+        self.drop_caller(caller);
     }
 
     /// A large value is encoded now. Whether it was one of these.

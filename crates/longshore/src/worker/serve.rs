@@ -84,6 +84,10 @@ impl Sender {
         is_ready && backlog_bytes < LINK_BACKLOG_BYTES
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }

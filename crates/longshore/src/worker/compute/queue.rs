@@ -2,8 +2,8 @@
 use super::Job;
 use std::collections::VecDeque;
 
-/// Threads beyond the usual ones, for tasks that wait for others.
-pub(super) const EXTRA_THREADS_MAX: usize = 1_024;
+/// Threads beyond the usual ones, for tasks that wait for others. Beyond that, tasks that wait take all threads there are.
+const EXTRA_THREADS_MAX: usize = 4_096;
 
 /// The queue and its numbers.
 #[derive(Debug)]
@@ -40,5 +40,12 @@ impl Queue {
 
     pub(super) fn set_seceded(&mut self, seceded: bool) {
         self.seceded = if seceded { self.seceded + 1 } else { self.seceded.saturating_sub(1) };
+        if seceded && self.seceded == EXTRA_THREADS_MAX {
+            tracing::error!(
+                waiting = self.seceded,
+                "so many tasks wait for other tasks that no thread is left to run those; submit graphs of calls, or \
+                 wait in async fns, which need no thread"
+            );
+        }
     }
 }

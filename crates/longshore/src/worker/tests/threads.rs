@@ -1,8 +1,10 @@
 //! Compute threads: how many, and what happens when they wait.
+use super::stage::handle;
 use super::{Stage, args, real};
 use crate as longshore;
 use crate::context::while_waiting;
-use longshore_proto::{Attempt, Payload, WorkerToScheduler};
+use longshore_proto::{Attempt, Payload, SchedulerToWorker, WorkerToScheduler};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
@@ -63,6 +65,47 @@ fn a_task_that_waits_makes_room_for_another() {
             finished.sort_unstable();
             assert_eq!((finished, seceded), (vec![slot, slot + 1], 1));
         }
+    });
+}
+
+/// How far the async task below has come, and may go.
+static STEP: AtomicU32 = AtomicU32::new(0);
+
+async fn until(step: u32) {
+    while STEP.load(Ordering::SeqCst) < step {
+        futures_lite::future::yield_now().await;
+    }
+}
+
+#[longshore::task]
+async fn give_way() -> u64 {
+    let context = longshore::context();
+    context.secede();
+    until(1).await;
+    context.rejoin();
+    STEP.store(2, Ordering::SeqCst);
+    until(3).await;
+    9
+}
+
+#[test]
+fn an_async_task_gives_way_and_comes_back() {
+    real(|rt| async move {
+        let mut stage = Stage::inproc(&rt).await;
+        let (_worker, mut actor) = stage.worker(&rt, 1).await;
+        actor.call(1, "give_way", Payload::empty(), vec![]);
+        actor.call(2, "thread_name", Payload::empty(), vec![]);
+        assert!(matches!(actor.hear().await, WorkerToScheduler::Seceded { .. }));
+        actor.expect(2, &"longshore-compute-0".to_owned()).await;
+        STEP.store(1, Ordering::SeqCst);
+        until(2).await;
+        actor.call(3, "thread_name", Payload::empty(), vec![]);
+        let (task, attempt) = (handle(3), Attempt(1));
+        actor.say(SchedulerToWorker::Retract { task, attempt });
+        let back = WorkerToScheduler::Retracted { task, attempt, given_back: true };
+        assert_eq!(actor.hear().await, back, "the only slot is taken again");
+        STEP.store(3, Ordering::SeqCst);
+        actor.expect(1, &9u64).await;
     });
 }
 
