@@ -39,6 +39,8 @@ pub use future::{TaskFuture, TaskStatus};
 pub use link::{ConnectError, LinkError, ListenError};
 pub use longshore_proto::query::{SchedulerInfo, TaskCounts, WorkerInfo};
 pub use longshore_proto::TaskId;
+/// The runtimes, and the trait that makes one.
+pub use longshore_rt as rt;
 pub use scheduler::{Scheduler, SchedulerBuilder, SchedulerError};
 pub use value::Value;
 pub use worker::{Compute, Worker, WorkerBuilder, WorkerError, WorkerExit};
