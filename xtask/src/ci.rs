@@ -49,8 +49,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     step("docs", &mut || check(cargo::run(&mut docs::command())));
     step("tests", &mut || test::tests(&test::Args::default()));
     step("doctests", &mut || test::doctests(&test::Args::default()));
-    step("examples", &mut || examples().unwrap_or_else(failed));
-    step("sim", &mut || seeds(args.seeds).unwrap_or_else(failed));
+    let mut programs = None;
+    step("programs", &mut || match build_programs() {
+        Ok(built) => {
+            programs = Some(built);
+            Count::one(true)
+        }
+        Err(error) => failed(error),
+    });
+    // without a build there would be the programs of an earlier one
+    if let Some(workspace) = &programs {
+        step("examples", &mut || examples(workspace).unwrap_or_else(failed));
+        step("sim", &mut || seeds(workspace, args.seeds).unwrap_or_else(failed));
+    }
     report(&steps)
 }
 
@@ -72,10 +83,14 @@ fn failed(error: anyhow::Error) -> Count {
     Count::one(false)
 }
 
-/// Builds all programs once and runs each example without arguments.
-fn examples() -> anyhow::Result<Count> {
+/// Builds all programs, with what the tests have built already.
+fn build_programs() -> anyhow::Result<Workspace> {
     cargo::run(cargo().args(["build", "--workspace", "--all-features", "--bins", "--examples"]))?;
-    let workspace = Workspace::read()?;
+    Workspace::read()
+}
+
+/// Runs each example without arguments.
+fn examples(workspace: &Workspace) -> anyhow::Result<Count> {
     let mut count = Count::default();
     for target in workspace.package("longshore-examples")?.programs() {
         let mut command = Command::new(workspace.debug_program(target));
@@ -92,9 +107,8 @@ fn examples() -> anyhow::Result<Count> {
     Ok(count)
 }
 
-/// Runs the simulated workload that `examples` built.
-fn seeds(seeds: u64) -> anyhow::Result<Count> {
-    let workspace = Workspace::read()?;
+/// Runs the simulated workload.
+fn seeds(workspace: &Workspace, seeds: u64) -> anyhow::Result<Count> {
     let package = workspace.package(sim::PACKAGE)?;
     let Some(target) = package.programs().find(|t| t.name == sim::PROGRAM) else {
         bail!("{} has no program {}", sim::PACKAGE, sim::PROGRAM);

@@ -25,11 +25,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     crate::cargo::run(&mut command)
 }
 
-/// The command that builds it.
+/// The command that builds it. Libraries only: the program `longshore` would be written over the library `longshore`.
 pub(crate) fn command() -> Command {
     let mut flags = env::var("RUSTDOCFLAGS").unwrap_or_default();
     flags.push_str(" -D warnings");
     let mut command = cargo();
-    command.args(["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", flags.trim());
+    command
+        .args(["doc", "--workspace", "--no-deps", "--lib", "--all-features"])
+        .env("RUSTDOCFLAGS", flags.trim());
     command
 }
