@@ -35,9 +35,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 pub(crate) fn tests(args: &Args) -> Count {
     let mut command = cargo();
     if has_subcommand("nextest") {
-        command.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass", "--all-targets"]);
+        command.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass", "--tests"]);
     } else {
-        command.args(["test", "--no-fail-fast", "--all-targets"]);
+        command.args(["test", "--no-fail-fast", "--tests"]);
     }
     select(&mut command, args);
     count::run(&mut command, None)
