@@ -10,7 +10,7 @@
 //! # }
 //! ```
 //!
-//! All decisions are the machine's. The [`driver`] gives it what links, compute threads and timers say, and carries out
+//! All decisions are the machine's. The driver gives it what links, compute threads and timers say, and carries out
 //! what it answers. A worker that lost its scheduler ends; whoever started it decides whether to start another.
 
 mod builder;
