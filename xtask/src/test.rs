@@ -4,7 +4,7 @@
 
 use anyhow::bail;
 
-use crate::cargo::{cargo, has_subcommand};
+use crate::cargo::{Workspace, cargo, has_subcommand};
 use crate::count::{self, Count};
 
 /// Options of `cargo xtask test`.
@@ -45,10 +45,21 @@ pub(crate) fn tests(args: &Args) -> Count {
 
 /// The examples in the documentation; nextest does not know them.
 pub(crate) fn doctests(args: &Args) -> Count {
+    if args.package.as_deref().is_some_and(|name| !has_library(name)) {
+        return Count::default();
+    }
     let mut command = cargo();
     command.args(["test", "--doc", "--no-fail-fast"]);
     select(&mut command, args);
     count::run(&mut command, None)
+}
+
+/// Whether a package has a library; cargo complains of doctests without one.
+fn has_library(name: &str) -> bool {
+    let Ok(workspace) = Workspace::read() else { return false };
+    workspace.package(name).is_ok_and(|package| {
+        package.targets.iter().any(|target| matches!(&*target.kind, "lib" | "proc-macro"))
+    })
 }
 
 fn select(command: &mut std::process::Command, args: &Args) {
