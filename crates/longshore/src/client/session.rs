@@ -37,6 +37,8 @@ pub(super) struct Shared {
     /// The user asked to end.
     pub(super) closing: bool,
     pub(super) phase: Phase,
+    /// What submissions fail with once the session is over, made once.
+    refusal: Option<TaskError>,
     /// Those who wait for another phase.
     phase_waiters: Vec<Waker>,
     /// Those who wait for room in the outbox.
@@ -80,6 +82,7 @@ impl Session {
             awake: true,
             closing: false,
             phase: Phase::Dialling,
+            refusal: None,
             phase_waiters: Vec::new(),
             room_waiters: Vec::new(),
             replies: BTreeMap::new(),
@@ -265,7 +268,8 @@ impl Session {
         let mut shared = self.lock();
         shared.phase = phase;
         let mut waiters = std::mem::take(&mut shared.phase_waiters);
-        if shared.is_over() {
+        if let Some(ended) = shared.ended() {
+            shared.refusal = Some(ended.to_task_error());
             waiters.append(&mut shared.room_waiters);
         }
         drop(shared);
@@ -317,8 +321,8 @@ impl Shared {
     /// # Errors
     /// What its future fails with.
     pub(super) fn accepts(&self) -> Result<(), TaskError> {
-        match self.ended() {
-            Some(ended) => Err(ended.to_task_error()),
+        match &self.refusal {
+            Some(refusal) => Err(refusal.clone()),
             None => self.outbox.room().map_err(|e| refused(&e, "")),
         }
     }

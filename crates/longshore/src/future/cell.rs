@@ -30,6 +30,10 @@ const CANCELLED: u8 = 1;
 /// The session never knew of it.
 const REFUSED: u8 = 2;
 
+/// What one future takes, counts of the `Arc` included.
+#[cfg(test)]
+pub(crate) const CELL_BYTES: usize = std::mem::size_of::<Cell>() + 2 * std::mem::size_of::<usize>();
+
 /// What handles share.
 pub(crate) struct Cell {
     id: TaskId,

@@ -14,6 +14,8 @@ mod waiter;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use cell::CELL_BYTES;
 pub(crate) use cell::{CellRef, Progress, Settled, TokenRef};
 pub(crate) use group::Group;
 pub(crate) use park::park_on;

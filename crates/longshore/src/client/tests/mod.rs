@@ -1,1 +1,27 @@
 //! Clients against a scheduler that is played by the test.
+mod cells;
+mod played;
+mod session;
+
+use crate::call::{Call, describe};
+use crate::function::{Function, Run, Signature};
+use crate::value::StoredValue;
+use std::time::Duration;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+static NUMBER: Function = Function::declare(
+    || "tests::number",
+    || Signature::new().argument::<u64>().output::<u64>(),
+    Run::Sync(|_, _| Ok(StoredValue::from_typed(0u64))),
+);
+
+/// A call that nobody will run.
+fn number(x: u64) -> Call<u64> {
+    Call::of(&NUMBER, [describe::<u64>(x)])
+}
+
+/// A call of a call.
+fn of(inner: Call<u64>) -> Call<u64> {
+    Call::of(&NUMBER, [describe::<u64>(inner)])
+}
