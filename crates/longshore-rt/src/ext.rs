@@ -16,7 +16,7 @@ pub trait RuntimeExt: Runtime {
         F::Output: Send + 'static,
     {
         let meta = TaskMeta { name, location: Location::caller() };
-        let (runner, task) = Runner::new(fut);
+        let (runner, task) = Runner::new(meta, fut);
         // On Err the runner is dropped, and so tells the task that the runtime is gone.
         let _ = self.spawn_raw(meta, Box::pin(runner));
         task
@@ -30,7 +30,7 @@ pub trait RuntimeExt: Runtime {
         J: FnOnce() -> T + Send + 'static,
     {
         let meta = TaskMeta { name, location: Location::caller() };
-        let (run, task) = job(call);
+        let (run, task) = job(meta, call);
         let _ = self.spawn_blocking_raw(meta, Box::new(run));
         task
     }

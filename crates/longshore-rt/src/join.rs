@@ -2,7 +2,7 @@
 //!
 //! State changes are one atomic byte; the lock guards only the result and is taken twice in a
 //! task's life, once to store it and once to take it, never with contention.
-use crate::JoinError;
+use crate::{JoinError, TaskMeta, unobserved};
 use atomic_waker::AtomicWaker;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 
 /// The result cell of one task.
 pub(crate) struct Shared<T> {
+    /// Which task it is, should it panic and nobody take note.
+    meta: TaskMeta,
     abort: AtomicBool,
     done: AtomicBool,
     /// Who waits for the result.
@@ -20,8 +22,9 @@ pub(crate) struct Shared<T> {
 }
 
 impl<T> Shared<T> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(meta: TaskMeta) -> Self {
         Shared {
+            meta,
             abort: AtomicBool::new(false),
             done: AtomicBool::new(false),
             joiner: AtomicWaker::new(),
@@ -64,5 +67,14 @@ impl<T> Shared<T> {
         }
         let result = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
         Poll::Ready(result.expect("Task polled after completion"))
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        let result = self.result.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(JoinError::Panicked(message))) = result.take() {
+            unobserved::report(self.meta, message);
+        }
     }
 }

@@ -37,6 +37,7 @@ mod time;
 mod timeout;
 #[cfg(feature = "tokio")]
 mod tokio_rt;
+mod unobserved;
 
 pub use asyncio::{AsyncIo, Drive, ExecutorRuntime, OwnedExecutor, OwnedThreads, UserExecutor};
 pub use asyncio::{AsyncIoConn, AsyncIoListener, AsyncIoReader, AsyncIoSleep, AsyncIoWriter};
@@ -56,3 +57,4 @@ pub use timeout::{Elapsed, Timeout};
 pub use tokio_rt::{TokioConn, TokioListener, TokioReader, TokioRuntime, TokioSetupError};
 #[cfg(feature = "tokio")]
 pub use tokio_rt::{TokioSleep, TokioWriter};
+pub use unobserved::{PanicObserver, UnobservedPanic, observe_panics};

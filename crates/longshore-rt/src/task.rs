@@ -2,8 +2,8 @@
 //! and shutdown mean the same on every executor.
 //!
 //! Deliberately absent: the runtimes' own join handles, which disagree on all of these.
-use crate::ThreadContext;
 use crate::join::Shared;
+use crate::{TaskMeta, ThreadContext};
 use pin_project_lite::pin_project;
 use std::any::Any;
 use std::fmt;
@@ -120,8 +120,8 @@ pin_project! {
 }
 
 impl<F: Future> Runner<F> {
-    pub(crate) fn new(fut: F) -> (Self, Task<F::Output>) {
-        let shared = Arc::new(Shared::new());
+    pub(crate) fn new(meta: TaskMeta, fut: F) -> (Self, Task<F::Output>) {
+        let shared = Arc::new(Shared::new(meta));
         let finish = Finish(Some(shared.clone()));
         (Runner { fut: Some(fut), finish, registered: None }, Task::new(shared))
     }
@@ -164,12 +164,12 @@ impl<F: Future> Future for Runner<F> {
 }
 
 /// The blocking counterpart of [`Runner`].
-pub(crate) fn job<T, J>(job: J) -> (impl FnOnce() + Send + 'static, Task<T>)
+pub(crate) fn job<T, J>(meta: TaskMeta, job: J) -> (impl FnOnce() + Send + 'static, Task<T>)
 where
     T: Send + 'static,
     J: FnOnce() -> T + Send + 'static,
 {
-    let shared = Arc::new(Shared::new());
+    let shared = Arc::new(Shared::new(meta));
     let mut finish = Finish(Some(shared.clone()));
     let run = move || {
         let _mark = ThreadContext::Blocking.enter();

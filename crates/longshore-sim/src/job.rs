@@ -42,6 +42,7 @@ impl State {
             paused.jobs.push(Event::Job { owner, name, job });
             return Finished::Later;
         }
+        self.active = Some(owner.pid);
         self.note(Happening::Job { pid: owner.pid, name });
         self.stats.jobs += u64::from(alive);
         if alive { Finished::Run(job) } else { Finished::Drop(job) }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread::ThreadId;
 use std::time::Duration;
 
-use longshore_rt::{BlockOnError, BoxJob, ThreadContext};
+use longshore_rt::{BlockOnError, BoxJob, PanicObserver, ThreadContext, observe_panics};
 
 use crate::agenda::Event;
 use crate::clock::nanos;
@@ -36,6 +36,8 @@ enum Next {
     Idle,
     /// The run has failed.
     Fail(&'static str),
+    /// A task has failed it.
+    Panicked(String),
 }
 
 /// What one round of the loop came to.
@@ -49,10 +51,11 @@ enum Round {
 struct Session<'a> {
     world: &'a World,
     root: Key,
+    _observer: PanicObserver,
 }
 
 impl<'a> Session<'a> {
-    fn begin(world: &'a World) -> Result<Self, BlockOnError> {
+    fn begin(world: &'a Arc<World>) -> Result<Self, BlockOnError> {
         let me = std::thread::current().id();
         let (driver, context) = (world.with(|state| state.driver), ThreadContext::current());
         // A blocking job may wait for the world: it is run from within the job.
@@ -64,7 +67,9 @@ impl<'a> Session<'a> {
             world.ready.set_driver(Some(me));
         }
         let number = world.with(|state| state.begin_run(me));
-        Ok(Self { world, root: Key::special(number) })
+        let told = Arc::clone(world);
+        let observer = observe_panics(move |panic| told.with(|state| state.note_unobserved(&panic)));
+        Ok(Self { world, root: Key::special(number), _observer: observer })
     }
 }
 
@@ -127,6 +132,7 @@ impl Sim {
                     wake.begin_poll();
                     let _mark = ThreadContext::Async.enter();
                     if let Poll::Ready(value) = fut.as_mut().poll(&mut Context::from_waker(&waker)) {
+                        self.fail_if_panicked();
                         return Ok(value);
                     }
                 }
@@ -170,6 +176,7 @@ impl Sim {
             Next::Forget(job) => drop(job),
             Next::Script(script) => script(&Sim::handle(&self.world)),
             Next::Fail(why) => self.fail(why),
+            Next::Panicked(what) => self.fail(&what),
         }
         Round::Worked
     }
@@ -189,6 +196,13 @@ impl Sim {
             resume_unwind(panic);
         }
         drop(spent); // Runs destructors, which may use the world.
+    }
+
+    /// Fails a run that would else end before anybody looks at the panic.
+    fn fail_if_panicked(&self) {
+        if let Some(what) = self.world.with(|state| state.unobserved.take()) {
+            self.fail(&what);
+        }
     }
 
     /// Ends the run.
@@ -220,6 +234,9 @@ impl State {
 
     /// Decides what comes next, and does as much of it as can be done under the lock.
     fn next(&mut self, ready: &Ready, limit: u64) -> Next {
+        if let Some(what) = self.unobserved.take() {
+            return Next::Panicked(what);
+        }
         if let Some(script) = self.due_script() {
             self.note(Happening::Script);
             return Next::Script(script);
@@ -237,6 +254,7 @@ impl State {
     fn next_poll(&mut self, key: Key) -> Next {
         let next = match key.as_special() {
             Some(run) if self.runs.last() == Some(&run) => {
+                self.active = None;
                 self.note(Happening::Root);
                 Next::Root
             }

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 use std::thread::ThreadId;
 
+use longshore_rt::{TaskMeta, UnobservedPanic};
+
 use crate::agenda::{Agenda, Event};
 use crate::config::SimConfig;
 use crate::net::Net;
-use crate::process::Processes;
+use crate::process::{Pid, Processes};
 use crate::rng::Streams;
 use crate::sim::Sim;
 use crate::slab::{Key, Slab};
@@ -64,6 +66,10 @@ pub(crate) struct State {
     pub(crate) runs_begun: u32,
     /// What was woken and is being polled further up the stack, where a blocking job waits in it.
     pub(crate) deferred: Vec<Key>,
+    /// The process whose task is being polled, or whose job runs.
+    pub(crate) active: Option<Pid>,
+    /// A task has panicked, and nobody took note of it.
+    pub(crate) unobserved: Option<String>,
     /// Another thread has used the world while it was running.
     pub(crate) foreign_use: bool,
     /// The world is being torn down: nothing new is accepted.
@@ -90,6 +96,8 @@ impl State {
             runs: Vec::new(),
             runs_begun: 0,
             deferred: Vec::new(),
+            active: None,
+            unobserved: None,
             foreign_use: false,
             closed: false,
             config,
@@ -139,6 +147,16 @@ impl State {
         self.stats.steps += 1;
         self.polls_now += 1;
         self.polls_now <= self.config.polls_per_instant_max
+    }
+
+    /// Remembers the first panic that reached no joiner, for the run to fail with.
+    pub(crate) fn note_unobserved(&mut self, panic: &UnobservedPanic) {
+        let process = self.active.map_or("the future given to run", |pid| &self.processes.get(pid).name);
+        let TaskMeta { name, location } = panic.task;
+        let text = &panic.message;
+        self.unobserved.get_or_insert_with(|| {
+            format!("a panic that nobody took note of: {process} / {name} spawned at {location}: {text}")
+        });
     }
 
     pub(crate) fn cancel_timer(&mut self, key: Key) {

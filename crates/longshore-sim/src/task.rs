@@ -67,6 +67,7 @@ impl State {
         };
         slot.wake.begin_poll();
         let turn = Turn { future, waker: slot.waker.clone(), pid: slot.pid, meta: slot.meta };
+        self.active = Some(turn.pid);
         self.note(Happening::Polled { pid: turn.pid, task: turn.meta.name, index: key.index });
         Some(turn)
     }

@@ -134,6 +134,52 @@ fn a_panic_that_leaves_a_raw_task_fails_the_run() {
 }
 
 #[test]
+fn a_panic_that_nobody_takes_note_of_fails_the_run() {
+    for joined in [false, true] {
+        let sim = Sim::new(SimConfig::seed(40));
+        sim.process("worker", move |rt| async move {
+            let task = rt.spawn("doomed", async { panic!("lost sight of") });
+            match joined {
+                true => assert!(task.await.is_err()),
+                false => task.detach(),
+            }
+        });
+        let run = || sim.run_until(Duration::from_secs(1)).unwrap();
+        if joined {
+            run();
+            continue;
+        }
+        let text = panic_of(run);
+        assert!(text.contains("worker / doomed spawned at") && text.contains("failures.rs"), "{text}");
+        assert!(text.contains("lost sight of") && text.contains("seed 40"), "{text}");
+    }
+}
+
+#[test]
+fn a_panic_in_the_last_moment_counts() {
+    let sim = Sim::new(SimConfig::seed(42));
+    let a = sim.node("a");
+    let text = panic_of(|| {
+        sim.run(async {
+            let task = a.spawn("doomed", async { panic!("dropped") });
+            while !task.is_finished() {
+                future::yield_now().await;
+            }
+        })
+        .unwrap();
+    });
+    assert!(text.contains("doomed") && text.contains("dropped"), "{text}");
+}
+
+#[test]
+fn a_blocking_job_that_panics_unobserved_fails_the_run_too() {
+    let sim = Sim::new(SimConfig::seed(41));
+    sim.node("worker").spawn_blocking("doomed job", || panic!("in a job")).detach();
+    let text = panic_of(|| sim.run_until(Duration::from_secs(1)).unwrap());
+    assert!(text.contains("worker / doomed job spawned at") && text.contains("in a job"), "{text}");
+}
+
+#[test]
 fn a_failed_run_can_be_looked_at() {
     let sim = Sim::new(SimConfig::seed(38));
     let text = panic_of(|| sim.run(async { panic!("in the root") }).unwrap());
