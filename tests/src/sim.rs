@@ -162,7 +162,9 @@ async fn run_client(rt: SimRuntime, seed: u64, tally: &Shared) {
         }
     }
     for (at, expected) in graph::expected(&graph).into_iter().enumerate() {
-        let value = (&futures[at]).await;
+        let Ok(value) = rt.timeout(STORM + CALM, futures[at].wait()).await else {
+            panic!("node {at} of client seed {seed} never ended:\n{}", explain(&client, &futures[at]).await)
+        };
         let mut tally = tally.lock().expect("no panic while held");
         tally.calls += 1;
         match (value, expected) {
@@ -177,6 +179,13 @@ async fn run_client(rt: SimRuntime, seed: u64, tally: &Shared) {
     }
     drop(futures);
     client.close().await.expect("an orderly end");
+}
+
+/// What the scheduler knows of a future that does not end.
+async fn explain(client: &Client<SimRuntime>, future: &TaskFuture<Vec<u8>>) -> String {
+    let story = client.story(future).await.unwrap_or_default().join("\n");
+    let (info, processing) = (client.scheduler_info().await, client.processing().await);
+    format!("{story}\n{info:#?}\n{processing:?}")
 }
 
 fn submit(client: &Client<SimRuntime>, node: &Node, futures: &[TaskFuture<Vec<u8>>]) -> TaskFuture<Vec<u8>> {

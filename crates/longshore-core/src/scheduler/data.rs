@@ -1,4 +1,4 @@
-//! Values that clients put in, copies of values, and values on their way to clients who cannot reach a worker.
+//! Values that clients put in, and copies of values.
 //!
 //! A large value that a client puts in stays with the client, its *source*, until a worker needs it or it is to be spread; the
 //! client is then told to push it to that worker directly.
@@ -224,44 +224,5 @@ impl Machine {
     fn is_lost(&self, slot: Slot) -> bool {
         let state = self.tasks.get(slot).map(|t| &t.state);
         matches!(state, Some(State::Stored(s)) if s.holders.is_empty() && s.source.is_none())
-    }
-
-    /// A client wants a stored value through here, since it cannot reach the holders.
-    pub(super) fn on_fetch(&mut self, peer: PeerId, id: TaskId, out: &mut Actions) {
-        let Some(slot) = self.tasks.find(id) else { return self.on_want(peer, id, out) };
-        let task = self.tasks.handle(slot);
-        match &self.tasks[slot].state {
-            State::Stored(stored) if !stored.holders.is_empty() => {
-                let under_way = self.relays.iter().any(|(s, _)| *s == slot);
-                let holder = stored.holders[0];
-                self.relays.push((slot, peer));
-                if !under_way {
-                    out.push(to_worker(holder, SchedulerToWorker::Upload { task }));
-                }
-            }
-            _ => self.report(slot, peer, out),
-        }
-    }
-
-    /// A piece of a value for clients.
-    pub(super) fn on_data(&mut self, chunk: Chunk, out: &mut Actions) {
-        let Some(slot) = self.tasks.resolve(chunk.task) else { return };
-        let id = self.tasks[slot].id;
-        for (_, peer) in self.relays.iter().filter(|(s, _)| *s == slot) {
-            out.push(to_client(*peer, SchedulerToClient::Data { id, chunk: chunk.clone() }));
-        }
-        if chunk.offset + chunk.bytes.nbytes() as u64 >= chunk.total {
-            self.relays.retain(|(s, _)| *s != slot);
-        }
-    }
-
-    /// The worker does not have the value that was to go through here.
-    pub(super) fn on_no_data(&mut self, peer: PeerId, task: TaskHandle, out: &mut Actions) {
-        let Some(slot) = self.tasks.resolve(task) else { return };
-        let clients: Vec<PeerId> = self.relays.iter().filter(|(s, _)| *s == slot).map(|(_, p)| *p).collect();
-        self.relays.retain(|(s, _)| *s != slot);
-        self.lose_replica(slot, peer);
-        let id = self.tasks[slot].id;
-        clients.into_iter().for_each(|client| self.on_fetch(client, id, out));
     }
 }

@@ -12,7 +12,8 @@
 //! | `run` | workers report how a run ended |
 //! | `settle` | what nobody needs is released, failures reach dependents |
 //! | `want` | clients release, cancel, retry, detach |
-//! | `data` | values that clients put in, and values on their way to clients |
+//! | `data` | values that clients put in, and copies of values |
+//! | `relay` | values that go through here to clients |
 //! | `peer` | workers and clients come, fall silent and go |
 //! | `query` | questions about all this |
 //!
@@ -26,6 +27,7 @@ mod peer;
 mod placement;
 mod plan;
 mod query;
+mod relay;
 mod run;
 mod settle;
 mod submit;
@@ -46,6 +48,7 @@ use longshore_proto::{
     WorkerToScheduler,
 };
 use placement::{Classes, Ranking};
+use relay::Relay;
 use std::sync::Arc;
 use table::Table;
 use task::{Slot, State};
@@ -181,7 +184,7 @@ pub struct Machine {
     /// Questions that are answered later.
     waiting_for_workers: Vec<(PeerId, u32, u32)>,
     /// Values on their way up, and the clients they are for.
-    relays: Vec<(Slot, PeerId)>,
+    relays: Vec<Relay>,
     /// Stored values of which the last copy may be gone.
     lost: Vec<Slot>,
     /// Tasks to look at again: somebody may have stopped needing them.
@@ -333,7 +336,7 @@ impl Machine {
             WorkerToScheduler::Replicas { tasks } => self.on_replicas(peer, &tasks, out),
             WorkerToScheduler::Seceded { task, attempt } => self.on_seceded(peer, task, attempt),
             WorkerToScheduler::Registry { functions, last } => self.on_registry(peer, functions, last, out),
-            WorkerToScheduler::Data(chunk) => self.on_data(chunk, out),
+            WorkerToScheduler::Data(chunk) => self.on_data(peer, chunk, out),
             WorkerToScheduler::NoData { task } => self.on_no_data(peer, task, out),
             WorkerToScheduler::Heartbeat { stored_bytes } => self.on_worker_heartbeat(peer, stored_bytes),
             WorkerToScheduler::Goodbye => self.on_worker_goodbye(peer, out),

@@ -109,7 +109,7 @@ impl Machine {
         let Some(client) = self.clients.remove(peer) else { return };
         self.story.note(self.now, "client gone", u64::from(peer.0));
         self.waiting_for_workers.retain(|(p, ..)| *p != peer);
-        self.relays.retain(|(_, p)| *p != peer);
+        self.relays.retain(|r| r.client != peer);
         if client.wants_len == 0 && client.sources_len == 0 {
             return;
         }
@@ -138,6 +138,7 @@ impl Machine {
         held.sort_unstable();
         held.into_iter().for_each(|slot| self.lose_replica(slot, peer));
         self.lose_pushes(peer);
+        self.lose_relays(peer, None, out);
         for slot in worker.assigned {
             match died {
                 Some(reason) => self.run_after_death(slot, &worker.hello.name, reason, out),

@@ -106,7 +106,7 @@ impl Machine {
             self.tasks[*input].users -= 1;
             self.check.push(*input);
         }
-        self.relays.retain(|(s, _)| *s != slot);
+        self.relays.retain(|r| r.slot != slot);
     }
 
     /// Tells everybody who has a stored value to drop it.

@@ -1,5 +1,6 @@
 //! Everything that must be true between events. Tests and the simulator check it after each.
 use super::Machine;
+use super::relay::Relay;
 use super::task::{FunctionRef, Slot, State, Task};
 use longshore_proto::query::TaskCounts;
 
@@ -35,6 +36,7 @@ impl Machine {
         }
         ensure(counts == self.tasks.counts(), || format!("counts {:?} are {counts:?}", self.tasks.counts()))?;
         self.check_workers()?;
+        self.check_relays()?;
         self.check_clients()
     }
 
@@ -104,6 +106,18 @@ impl Machine {
             }
         }
         Ok(())
+    }
+
+    fn check_relays(&self) -> Result<(), String> {
+        self.relays.iter().try_for_each(|relay| {
+            ensure(self.tasks.get(relay.slot).is_some(), || format!("{relay:?} of a task that is gone"))?;
+            ensure(self.clients.get(relay.client).is_some(), || {
+                format!("{relay:?} for a client that is gone")
+            })?;
+            let on_its_way =
+                |r: &Relay| r.slot == relay.slot && r.holder.is_some_and(|h| self.workers.get(h).is_some());
+            ensure(self.relays.iter().any(on_its_way), || format!("{relay:?} waits for nobody"))
+        })
     }
 
     fn check_clients(&self) -> Result<(), String> {
