@@ -19,17 +19,20 @@ pub(crate) enum Shape {
 
 /// A way to make a `T` of its parts.
 #[doc(hidden)]
-pub struct Assemble<T>(fn(Shape, &[StoredValue]) -> Result<T, DecodeError>);
+pub struct Assemble<T>(Option<FromTyped<T>>);
+
+type FromTyped<T> = fn(Shape, &[StoredValue]) -> Result<T, DecodeError>;
 
 impl<T> Assemble<T> {
-    pub(crate) fn call(&self, shape: Shape, parts: &[StoredValue]) -> Result<T, DecodeError> {
-        (self.0)(shape, parts)
-    }
-}
+    /// From encoded parts, which makes any container.
+    pub(crate) const ENCODED: Self = Assemble(None);
 
-impl<T: Value> Assemble<T> {
-    /// Makes any container of its encoded parts.
-    pub(crate) const ENCODED: Self = Assemble(from_encoded_parts);
+    pub(crate) fn call(&self, shape: Shape, parts: &[StoredValue]) -> Result<T, DecodeError>
+    where
+        T: Value,
+    {
+        self.0.unwrap_or(from_encoded_parts)(shape, parts)
+    }
 }
 
 impl<T> fmt::Debug for Assemble<T> {
@@ -54,26 +57,20 @@ pub trait AssembleTyped<T> {
     fn assemble(&self) -> Assemble<T>;
 }
 
-/// Types put together from encoded parts. Takes any type and asks afterwards, so that the compiler's complaint is about
-/// the type.
+/// All types. What is no value is complained of where the argument is read.
 #[doc(hidden)]
 pub trait AssembleEncoded<T> {
-    fn assemble(&self) -> Assemble<T>
-    where
-        T: Value;
+    fn assemble(&self) -> Assemble<T>;
 }
 
 impl<T: FromParts> AssembleTyped<T> for &Probe<T> {
     fn assemble(&self) -> Assemble<T> {
-        Assemble(<T as FromParts>::from_parts)
+        Assemble(Some(<T as FromParts>::from_parts))
     }
 }
 
 impl<T> AssembleEncoded<T> for Probe<T> {
-    fn assemble(&self) -> Assemble<T>
-    where
-        T: Value,
-    {
+    fn assemble(&self) -> Assemble<T> {
         Assemble::ENCODED
     }
 }

@@ -17,12 +17,15 @@ pub struct StoredValue(Arc<Forms>);
 type AnyValue = dyn Any + Send + Sync;
 
 struct Forms {
-    typed: OnceLock<Arc<AnyValue>>,
-    encoded: OnceLock<Payload>,
-    /// How the typed form is encoded; `None` when the encoded form was there first.
-    methods: Option<&'static Methods>,
+    forms: Made,
     /// Held while one form is made from the other.
     making: Mutex<()>,
+}
+
+/// Which form was there first.
+enum Made {
+    Typed { typed: Arc<AnyValue>, methods: &'static Methods, encoded: OnceLock<Payload> },
+    Encoded { encoded: Payload, typed: OnceLock<Arc<AnyValue>> },
 }
 
 /// What is left of a type when it has been forgotten.
@@ -50,8 +53,7 @@ impl StoredValue {
 
     /// Keeps a value that others hold too.
     pub fn from_shared<T: Serialize + Send + Sync + 'static>(value: Arc<T>) -> Self {
-        let typed: Arc<AnyValue> = value;
-        Self::new(OnceLock::from(typed), OnceLock::new(), Some(&MethodsOf::<T>::METHODS))
+        Self::new(Made::Typed { typed: value, methods: &MethodsOf::<T>::METHODS, encoded: OnceLock::new() })
     }
 
     /// Keeps the encoded form of a value whose type will be known when it is needed.
@@ -68,37 +70,37 @@ impl StoredValue {
         {
             return stored.clone();
         }
-        Self::new(OnceLock::new(), OnceLock::from(payload), None)
+        Self::new(Made::Encoded { encoded: payload, typed: OnceLock::new() })
     }
 
-    fn new(
-        typed: OnceLock<Arc<AnyValue>>,
-        encoded: OnceLock<Payload>,
-        methods: Option<&'static Methods>,
-    ) -> Self {
-        StoredValue(Arc::new(Forms { typed, encoded, methods, making: Mutex::new(()) }))
+    fn new(forms: Made) -> Self {
+        StoredValue(Arc::new(Forms { forms, making: Mutex::new(()) }))
     }
 
     /// The value as a message carries it to another process: small ones lie in the payload itself.
     pub(crate) fn payload(&self) -> Result<Payload, EncodeError> {
-        if let Some(encoded) = self.0.encoded.get() {
+        let (typed, methods, encoded) = match &self.0.forms {
+            Made::Encoded { encoded, .. } => return Ok(encoded.clone()),
+            Made::Typed { typed, methods, encoded } => (typed, methods, encoded),
+        };
+        if let Some(encoded) = encoded.get() {
             return Ok(encoded.clone());
         }
         let _making = self.0.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(encoded) = self.0.encoded.get() {
+        if let Some(encoded) = encoded.get() {
             return Ok(encoded.clone());
         }
         let mut out = Vec::new();
-        if let (Some(typed), Some(methods)) = (self.0.typed.get(), self.0.methods) {
-            (methods.encode)(&**typed, &mut out)?;
-        }
-        Ok(self.0.encoded.get_or_init(|| Payload::from(out)).clone())
+        (methods.encode)(&**typed, &mut out)?;
+        Ok(encoded.get_or_init(|| Payload::from(out)).clone())
     }
 
     /// The value as a message carries it within the process: as it is.
     pub(crate) fn local_payload(&self) -> Payload {
-        match self.0.encoded.get() {
-            Some(small @ Payload::Small(..)) if self.0.typed.get().is_none() => small.clone(),
+        match &self.0.forms {
+            Made::Encoded { encoded: small @ Payload::Small(..), typed } if typed.get().is_none() => {
+                small.clone()
+            }
             _ => Payload::Local(Arc::new(self.clone())),
         }
     }
@@ -131,20 +133,23 @@ impl StoredValue {
     }
 
     fn make_typed<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<&Arc<AnyValue>, DecodeError> {
-        if let Some(typed) = self.0.typed.get() {
+        let (encoded, made) = match &self.0.forms {
+            Made::Typed { typed, .. } => return Ok(typed),
+            Made::Encoded { encoded, typed } => (encoded, typed),
+        };
+        if let Some(typed) = made.get() {
             return Ok(typed);
         }
         let _making = self.0.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(typed) = self.0.typed.get() {
+        if let Some(typed) = made.get() {
             return Ok(typed);
         }
-        let value: T = match self.0.encoded.get() {
-            Some(Payload::Bytes(bytes)) => decode(bytes, Some(bytes))?,
-            Some(Payload::Local(local)) => decode(&local.encode().map_err(DecodeError::Refused)?, None)?,
-            Some(small) => decode(small.as_bytes().unwrap_or_default(), None)?,
-            None => return Err(DecodeError::Truncated),
+        let value: T = match encoded {
+            Payload::Bytes(bytes) => decode(bytes, Some(bytes))?,
+            Payload::Local(local) => decode(&local.encode().map_err(DecodeError::Refused)?, None)?,
+            small @ Payload::Small(..) => decode(small.as_bytes().unwrap_or_default(), None)?,
         };
-        Ok(self.0.typed.get_or_init(|| Arc::new(value)))
+        Ok(made.get_or_init(|| Arc::new(value)))
     }
 
     fn other_type<T>(&self) -> DecodeError {
@@ -155,23 +160,28 @@ impl StoredValue {
     }
 
     fn type_name(&self) -> Option<&'static str> {
-        self.0.methods.map(|methods| (methods.type_name)())
+        match &self.0.forms {
+            Made::Typed { methods, .. } => Some((methods.type_name)()),
+            Made::Encoded { .. } => None,
+        }
     }
 
     /// About how many bytes the value takes: exact once it is encoded, an estimate from a sample before.
     pub(crate) fn nbytes_hint(&self) -> usize {
-        if let Some(encoded) = self.0.encoded.get() {
-            return encoded.nbytes();
-        }
-        match (self.0.typed.get(), self.0.methods) {
-            (Some(typed), Some(methods)) => (methods.nbytes)(&**typed),
-            _ => 0,
+        match &self.0.forms {
+            Made::Encoded { encoded, .. } => encoded.nbytes(),
+            Made::Typed { typed, methods, encoded } => {
+                encoded.get().map_or_else(|| (methods.nbytes)(&**typed), Payload::nbytes)
+            }
         }
     }
 
     /// Whether the typed form is here.
     pub(crate) fn is_typed(&self) -> bool {
-        self.0.typed.get().is_some()
+        match &self.0.forms {
+            Made::Typed { .. } => true,
+            Made::Encoded { typed, .. } => typed.get().is_some(),
+        }
     }
 }
 
@@ -191,8 +201,10 @@ impl LocalValue for StoredValue {
 
 impl fmt::Debug for StoredValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("StoredValue");
-        debug.field("type", &self.type_name()).field("encoded", &self.0.encoded.get());
-        debug.finish_non_exhaustive()
+        let (first, name) = match self.type_name() {
+            Some(name) => ("typed", name),
+            None => ("encoded", "unknown yet"),
+        };
+        write!(f, "StoredValue({first}, {name}, ~{} B)", self.nbytes_hint())
     }
 }
