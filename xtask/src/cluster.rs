@@ -32,10 +32,11 @@ pub(crate) struct Args {
 /// # Errors
 /// When one of them cannot be built or started.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let longshore = build("longshore-cli", "longshore")?;
+    let workspace = build(args.exec.is_none())?;
+    let longshore = program(&workspace, "longshore-cli", "longshore")?;
     let exec = match &args.exec {
         Some(exec) => exec.clone(),
-        None => build("longshore-examples", &args.example)?,
+        None => program(&workspace, "longshore-examples", &args.example)?,
     };
     let address = format!("tcp://127.0.0.1:{}", args.port);
     let mut scheduler = start(Command::new(&longshore).args(["scheduler", "--listen", &address]))?;
@@ -50,12 +51,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn build(package: &str, program: &str) -> anyhow::Result<PathBuf> {
-    cargo::run(cargo().args(["build", "--package", package, "--bin", program]))?;
-    let workspace = Workspace::read()?;
+/// Builds what is needed in one go, so that cargo chooses one set of features for all of it.
+fn build(with_examples: bool) -> anyhow::Result<Workspace> {
+    let mut command = cargo();
+    command.args(["build", "--bins", "--package", "longshore-cli"]);
+    if with_examples {
+        command.args(["--package", "longshore-examples"]);
+    }
+    cargo::run(&mut command)?;
+    Workspace::read()
+}
+
+fn program(workspace: &Workspace, package: &str, name: &str) -> anyhow::Result<PathBuf> {
     let mut programs = workspace.package(package)?.programs();
-    let target = programs.find(|t| t.name == program);
-    Ok(workspace.debug_program(target.with_context(|| format!("{package} has no program {program}"))?))
+    let target = programs.find(|t| t.name == name);
+    Ok(workspace.debug_program(target.with_context(|| format!("{package} has no program {name}"))?))
 }
 
 fn start(command: &mut Command) -> anyhow::Result<Child> {
