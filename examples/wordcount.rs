@@ -17,7 +17,7 @@ use std::time::Instant;
 /// Below this the result is always compared with that of a sequential count.
 const CHECK_BYTES_MAX: u64 = 64_000_000;
 /// What is counted when no folder is named: in an unoptimized build less, since it is ten times as slow.
-const UNASKED_BYTES_MAX: u64 = if cfg!(debug_assertions) { 30_000_000 } else { 1_000_000_000 };
+const UNASKED_BYTES_MAX: u64 = if cfg!(debug_assertions) { 8_000_000 } else { 1_000_000_000 };
 const BATCH_BYTES_MIN: u64 = 256 * 1024;
 const BATCH_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
@@ -48,7 +48,7 @@ fn merge(one: &Counts, other: &Counts) -> Counts {
     one.merged(other)
 }
 
-/// Counts that wait for others as large: the trees of a forest, each half as high as the one before it at most.
+/// Counts that wait for others as large: the trees of a forest, each lower than the one before it.
 struct Forest<'a> {
     client: &'a TokioClient,
     trees: Vec<(u32, TaskFuture<Counts>)>,
