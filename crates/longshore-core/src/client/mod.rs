@@ -25,7 +25,7 @@ mod tests;
 mod validate;
 
 pub use event::{Action, Actions, Config, Ending, Event, Outcome, Route, Token};
-pub use outbox::{Batch, FENCE_MIN, News, Outbox, RefusedSubmit};
+pub use outbox::{Batch, FENCE_MIN, News, Outbox, RefusedSubmit, Unsent};
 
 use crate::story::Story;
 use fetch::Stored;

@@ -49,6 +49,15 @@ pub enum RefusedSubmit {
     KeyConflict,
 }
 
+/// A call that was not sent.
+#[derive(Debug)]
+pub struct Unsent<D> {
+    /// The call.
+    pub submit: Submit,
+    /// The future that cannot have it, and why; `None` if it shares what another future of the same call gets.
+    pub refused: Option<(D, RefusedSubmit)>,
+}
+
 /// Messages and news of futures, in order.
 #[derive(Debug)]
 pub struct Outbox<D> {
@@ -182,16 +191,23 @@ impl<D: Token> Outbox<D> {
     /// A call, and the future that wants it. A key that a future of this client has already is not sent again: the new
     /// future shares what the older one gets.
     ///
+    /// What is not sent is given back, to be dropped where no lock is held: arguments may be anything.
+    ///
     /// # Errors
-    /// The key belongs to another call.
-    pub fn submit(&mut self, submit: Submit, token: Option<D>) -> Result<(), RefusedSubmit> {
+    /// The call is not sent.
+    pub fn submit(&mut self, submit: Submit, token: Option<D>) -> Result<(), Box<Unsent<D>>> {
         let key = submit.options.as_ref().and_then(|o| o.key.as_ref());
-        if let (Some(key), Some(_)) = (key, &token)
-            && !self.claim(submit.id, key.call_hash)?
-        {
-            self.batch.news.extend(token.map(News::Shared));
-            return Ok(());
-        }
+        let token = match (key.map(|key| key.call_hash), token) {
+            (Some(hash), Some(token)) => match self.claim(submit.id, hash) {
+                Ok(true) => Some(token),
+                Ok(false) => {
+                    self.share(token);
+                    return Err(Box::new(Unsent { submit, refused: None }));
+                }
+                Err(why) => return Err(Box::new(Unsent { submit, refused: Some((token, why)) })),
+            },
+            (_, token) => token,
+        };
         self.bytes += MESSAGE_BYTES + submit.args.nbytes() + 16 * submit.inputs.len();
         self.batch.messages.push(ClientToScheduler::Submit(submit));
         self.batch.news.extend(token.map(News::Wanted));
@@ -384,8 +400,10 @@ mod tests {
     fn equal_calls_of_one_key_are_sent_once_and_released_once() {
         let mut o = outbox();
         o.submit(call(KEYED, Some(1)), Some(T(KEYED, 0))).unwrap();
-        o.submit(call(KEYED, Some(1)), Some(T(KEYED, 1))).unwrap();
-        assert_eq!(o.submit(call(KEYED, Some(2)), Some(T(KEYED, 2))), Err(RefusedSubmit::KeyConflict));
+        let unsent = o.submit(call(KEYED, Some(1)), Some(T(KEYED, 1))).unwrap_err();
+        assert_eq!((unsent.submit.id, unsent.refused), (KEYED, None));
+        let unsent = o.submit(call(KEYED, Some(2)), Some(T(KEYED, 2))).unwrap_err();
+        assert_eq!(unsent.refused, Some((T(KEYED, 2), RefusedSubmit::KeyConflict)));
         o.dropped(T(KEYED, 0), false);
         let b = taken(&mut o);
         assert_eq!(b.messages.len(), 1);
@@ -393,7 +411,7 @@ mod tests {
         o.dropped(T(KEYED, 1), false);
         o.submit(call(KEYED, Some(2)), Some(T(KEYED, 3))).unwrap();
         let b = taken(&mut o);
-        assert!(matches!(b.messages[..], [ClientToScheduler::Release { .. }, ClientToScheduler::Submit(_)]));
+        assert_eq!(kinds(&b), "release query submit");
     }
 
     #[test]

@@ -36,8 +36,15 @@ impl<D: Token> Futures<D> {
 
     /// Removes this very future; whether it was there.
     pub(super) fn remove(&mut self, token: &D) -> bool {
-        let hash = self.hash.hash_one(token.id());
-        self.table.find_entry(hash, |t| t == token).map(|entry| entry.remove()).is_ok()
+        const KEEP_LEN: usize = 4096;
+        let hash = &self.hash;
+        let found = self.table.find_entry(hash.hash_one(token.id()), |t| t == token);
+        let removed = found.map(|entry| entry.remove()).is_ok();
+        let (len, capacity) = (self.table.len(), self.table.capacity());
+        if capacity > KEEP_LEN && len < capacity / 8 {
+            self.table.shrink_to(2 * len, |t| hash.hash_one(t.id()));
+        }
+        removed
     }
 
     /// Removes all of them, in the order of their ids.

@@ -1,15 +1,14 @@
 //! How a client is to be, and its start.
 use super::closing::{Closing, EndCluster};
 use super::dialer::{Dialer, dial_scheduler};
-use super::driver::{Core, Driver};
+use super::driver::{Core, Driver, SchedulerLink};
 use super::session::{Ended, Phase, Session};
 use super::{Client, scheduler_file};
 use crate::address::Address;
 use crate::cluster::LocalCluster;
 use crate::error::Error;
-use crate::link::ConnectError;
 use longshore_proto::handshake::ClientHello;
-use longshore_proto::{Hello, Role};
+use longshore_proto::{Hello, Role, Welcome};
 use longshore_rt::{BlockOn, DynRuntime, Runtime, RuntimeExt};
 use std::fmt;
 use std::future::poll_fn;
@@ -174,7 +173,7 @@ struct Plan {
 async fn run(mut core: Core, session: Arc<Session>, plan: Plan) {
     match dial_unless_closed(&session, &plan).await {
         None => core.end(Ended::Closed),
-        Some(Err(e)) => core.end(Ended::Unconnected(Arc::new(e.into()))),
+        Some(Err(e)) => core.end(Ended::Unconnected(Arc::new(e))),
         Some(Ok((link, welcome))) => {
             let rt = session.rt().clone();
             let dialer = Dialer::new(rt, plan.token, welcome.incarnation, plan.name);
@@ -183,7 +182,7 @@ async fn run(mut core: Core, session: Arc<Session>, plan: Plan) {
     }
 }
 
-type Dialled = Result<(super::driver::SchedulerLink, longshore_proto::Welcome), ConnectError>;
+type Dialled = Result<(SchedulerLink, Welcome), Error>;
 
 async fn dial_unless_closed(session: &Arc<Session>, plan: &Plan) -> Option<Dialled> {
     let hello = ClientHello {
@@ -210,7 +209,7 @@ impl Session {
         self.phase(|phase| match phase {
             Phase::Dialling => None,
             Phase::Up => Some(Ok(())),
-            Phase::Over(ended) | Phase::Finished(ended) => Some(Err(ended.to_error())),
+            Phase::Over(ended) | Phase::Finished(ended) => Some(Err(ended.error())),
         })
         .await
     }

@@ -40,11 +40,11 @@ impl ContentHash {
     }
 
     fn raw(&mut self, mut bytes: &[u8]) {
-        while self.len % 8 != 0 || bytes.len() < 8 {
+        while !self.len.is_multiple_of(8) || bytes.len() < 8 {
             let Some((first, rest)) = bytes.split_first() else { return };
             self.tail |= u64::from(*first) << (self.len % 8 * 8);
             self.len += 1;
-            if self.len % 8 == 0 {
+            if self.len.is_multiple_of(8) {
                 let word = std::mem::take(&mut self.tail);
                 self.word(word);
             }

@@ -1,6 +1,7 @@
 //! Opening links: to the scheduler, patiently, and to workers, without holding anything up.
 use super::driver::SchedulerLink;
 use crate::address::Address;
+use crate::error::Error;
 use crate::link::{ConnectError, Link, dial};
 use longshore_proto::handshake::PeerHello;
 use longshore_proto::{Hello, PeerId, PeerReply, PeerRequest, Role, Welcome};
@@ -20,17 +21,18 @@ pub(super) async fn dial_scheduler(
     to: &Address,
     hello: Hello,
     limit: Duration,
-) -> Result<(SchedulerLink, Welcome), ConnectError> {
+) -> Result<(SchedulerLink, Welcome), Error> {
     let until = rt.now() + limit;
     let mut pause = PAUSE_MIN;
     loop {
-        match dial(rt, to, hello.clone()).await {
+        let dialled = rt.timeout(until - rt.now(), dial(rt, to, hello.clone())).await;
+        match dialled.map_err(|_| Error::TimedOut { what: "connecting to the scheduler", after: limit })? {
             // A name of this process that is not there will not come by itself.
             Err(e) if e.is_transient() && !to.is_inproc() && rt.now() + pause < until => {
                 rt.sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }
-            other => return other,
+            other => return Ok(other?),
         }
     }
 }

@@ -75,7 +75,7 @@ impl Core {
     pub(super) fn end(&mut self, ended: Ended) {
         if self.ended.is_none() {
             self.ended = Some(ended.clone());
-            self.over = Some(ended.to_task_error());
+            self.over = Some(ended.task_error());
         }
         let event = match ended {
             Ended::Closed => Event::Close,
@@ -138,7 +138,7 @@ impl Core {
             Outcome::Failed(failure) => Settled::Failed(TaskError::new(*failure)),
             Outcome::Pending => Settled::Pending,
             Outcome::Over => {
-                let closed = || Ended::Closed.to_task_error();
+                let closed = || Ended::Closed.task_error();
                 Settled::Failed(self.over.get_or_insert_with(closed).clone())
             }
         };
@@ -158,7 +158,7 @@ impl Core {
         if let Ended::Lost(reason) = ended {
             tracing::warn!(target: "longshore::client", %reason, "the scheduler is lost");
         }
-        self.over = Some(ended.to_task_error());
+        self.over = Some(ended.task_error());
         self.session.set_phase(Phase::Over(ended.clone()));
     }
 }

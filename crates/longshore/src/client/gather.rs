@@ -60,10 +60,8 @@ pub(super) async fn gather<G: Gather>(futures: G) -> Result<G::Output, TaskError
 /// Waits until all have ended, and leaves out those without a value.
 pub(super) async fn gather_ok<H: TaskHandle>(futures: Vec<H>) -> Vec<H::Value> {
     let group = Arc::new(Group::default());
-    let mut place = 0;
     for future in &futures {
-        future.parts(&mut |part| part.0.join(&group, place, true));
-        place += 1;
+        future.parts(&mut |part| part.0.join(&group, 0, true));
     }
     poll_fn(|cx| group.poll_done(cx)).await;
     futures.into_iter().filter_map(|future| future.values().ok()).collect()

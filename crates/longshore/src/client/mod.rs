@@ -108,13 +108,15 @@ impl<R> Client<R> {
         TaskFuture::new(self.session().submit(call.into_body()))
     }
 
-    /// Runs one call for each input. Returns at once.
+    /// Runs one call for each input. Returns at once, with as many futures as there are inputs: the bound on what may wait to be
+    /// sent holds for single submissions only.
     pub fn map<F, I>(&self, f: F, inputs: I) -> Vec<TaskFuture<F::Output>>
     where
         I: IntoIterator,
         F: TaskFn<I::Item>,
     {
-        inputs.into_iter().map(|input| self.submit(f.describe(input))).collect()
+        let calls = inputs.into_iter().map(|input| f.describe(input).into_body());
+        self.session().submit_all(calls).into_iter().map(TaskFuture::new).collect()
     }
 
     /// Runs a call, or several (a `Vec`, an array, a tuple), for their values. The same as submitting each.

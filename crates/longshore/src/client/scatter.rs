@@ -23,21 +23,18 @@ struct Options {
 macro_rules! options {
     () => {
         /// Places a copy on every worker.
-        #[must_use]
         pub fn broadcast(mut self) -> Self {
             self.options.broadcast = true;
             self
         }
 
         /// Places it on these workers only, by name or address.
-        #[must_use]
         pub fn workers(mut self, workers: impl IntoIterator<Item = impl Into<String>>) -> Self {
             self.options.workers = workers.into_iter().map(Into::into).collect();
             self
         }
 
         /// Lets equal values share one place in the cluster, at the price of hashing them.
-        #[must_use]
         pub fn hash(mut self) -> Self {
             self.options.hash = true;
             self

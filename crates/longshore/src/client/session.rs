@@ -56,6 +56,15 @@ pub(super) enum Phase {
     Finished(Ended),
 }
 
+/// Whether the bound on what may wait to be sent holds.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Bound {
+    /// Beyond it, submissions are refused.
+    Kept,
+    /// The caller has said how much it wants before it began.
+    Lifted,
+}
+
 /// Why a session is over.
 #[derive(Clone, Debug)]
 pub(crate) enum Ended {
@@ -196,7 +205,7 @@ impl Session {
         let until = limit.map(|limit| Time((self.rt.now() + limit).0));
         self.with(|shared| {
             if let Some(ended) = shared.ended() {
-                return Err(ended.to_error());
+                return Err(ended.error());
             }
             shared.outbox.tell(ClientToScheduler::Query { request, query });
             shared.outbox.event(Event::Asked { request, until });
@@ -207,7 +216,7 @@ impl Session {
         let answer = poll_fn(|cx| self.poll_reply(cx, request)).await;
         drop(asked);
         answer.ok_or_else(|| match (self.lock().ended(), limit) {
-            (Some(ended), _) => ended.to_error(),
+            (Some(ended), _) => ended.error(),
             (None, limit) => Error::TimedOut { what, after: limit.unwrap_or_default() },
         })
     }
@@ -218,7 +227,9 @@ impl Session {
         match reply.answer.take() {
             Some(answer) => Poll::Ready(answer),
             None => {
-                reply.waker = Some(cx.waker().clone());
+                let replaced = reply.waker.replace(cx.waker().clone());
+                drop(shared);
+                drop(replaced);
                 Poll::Pending
             }
         }
@@ -240,7 +251,7 @@ impl Session {
         poll_fn(|cx| {
             let mut shared = self.lock();
             if let Some(ended) = shared.ended() {
-                return Poll::Ready(Err(ended.to_error()));
+                return Poll::Ready(Err(ended.error()));
             }
             if shared.outbox.room().is_ok() {
                 return Poll::Ready(Ok(()));
@@ -269,7 +280,7 @@ impl Session {
         shared.phase = phase;
         let mut waiters = std::mem::take(&mut shared.phase_waiters);
         if let Some(ended) = shared.ended() {
-            shared.refusal = Some(ended.to_task_error());
+            shared.refusal = Some(ended.task_error());
             waiters.append(&mut shared.room_waiters);
         }
         drop(shared);
@@ -320,10 +331,11 @@ impl Shared {
     ///
     /// # Errors
     /// What its future fails with.
-    pub(super) fn accepts(&self) -> Result<(), TaskError> {
-        match &self.refusal {
-            Some(refusal) => Err(refusal.clone()),
-            None => self.outbox.room().map_err(|e| refused(&e, "")),
+    pub(super) fn accepts(&self, bound: Bound) -> Result<(), TaskError> {
+        match (&self.refusal, bound) {
+            (Some(refusal), _) => Err(refusal.clone()),
+            (None, Bound::Kept) => self.outbox.room().map_err(|e| refused(&e, "")),
+            (None, Bound::Lifted) => Ok(()),
         }
     }
 
@@ -349,7 +361,7 @@ pub(super) fn refused(refused: &RefusedSubmit, function: &str) -> TaskError {
 
 impl Ended {
     /// What an operation ends with.
-    pub(crate) fn to_error(&self) -> Error {
+    pub(crate) fn error(&self) -> Error {
         match self {
             Ended::Closed => Error::Closed,
             Ended::Lost(reason) => Error::SchedulerLost { reason: reason.to_string() },
@@ -358,7 +370,7 @@ impl Ended {
     }
 
     /// What a future ends with.
-    pub(crate) fn to_task_error(&self) -> TaskError {
+    pub(crate) fn task_error(&self) -> TaskError {
         use crate::error::TaskErrorKind::{ClientClosed, SchedulerLost};
         match self {
             Ended::Closed => {

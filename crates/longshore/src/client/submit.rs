@@ -4,13 +4,14 @@
 //! one run of messages, inputs first. Whatever is wrong with a call becomes the failure of its future.
 use super::content_hash::ContentHash;
 use super::inputs::{Inputs, foreign};
-use super::session::{Session, Shared, refused};
+use super::session::{Bound, Session, Shared, refused};
 use crate::call::{CallBody, CallGraph, CallNode, CallOptions, FunctionHandle, Rerun};
 use crate::error::{TaskError, TaskErrorKind};
 use crate::function::Function;
-use crate::future::{CellRef, FutureRef};
-use longshore_core::client::Event;
+use crate::future::{CellRef, FutureRef, TokenRef};
+use longshore_core::client::{Event, Unsent};
 use longshore_proto::client::{Key, Scatter};
+use longshore_proto::limit::INLINE_ARG_BYTES_MAX;
 use longshore_proto::{ClientToScheduler, FunctionIndex, Payload, Submit, SubmitOptions, TaskId};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -20,21 +21,61 @@ struct Prepared {
     function: &'static Function,
     submit: Submit,
     objects: Vec<(TaskId, Payload)>,
+    /// The future that wants it; calls that only other calls want have none.
+    future: Option<TokenRef>,
+}
+
+/// A future and what is to be sent for it.
+struct Run {
+    future: FutureRef,
+    calls: Vec<Prepared>,
 }
 
 impl Session {
     /// Submits what a call describes, calls among its arguments included.
     pub(crate) fn submit(self: &Arc<Self>, call: CallBody) -> FutureRef {
         match call {
-            CallBody::Held(future) => self.adopt(future),
-            CallBody::Node(node) if node.has_children() => self.submit_graph(node),
-            CallBody::Node(node) => {
-                let id = self.next_ids(1);
-                match prepare(self, &node, id, None) {
-                    Ok(prepared) => self.send(std::iter::once(prepared)),
-                    Err(error) => CellRef::failed(id, error),
+            CallBody::Node(node) if !node.has_children() => match self.prepare_one(&node) {
+                Ok((future, call)) => {
+                    self.send(std::iter::once(call), Bound::Kept);
+                    future
                 }
+                Err(failed) => failed,
+            },
+            call => {
+                let Run { future, calls } = self.prepare_run(call);
+                self.send(calls.into_iter(), Bound::Kept);
+                future
             }
+        }
+    }
+
+    /// Submits many calls, few at a time under one lock.
+    pub(crate) fn submit_all(self: &Arc<Self>, calls: impl Iterator<Item = CallBody>) -> Vec<FutureRef> {
+        const CALLS_PER_LOCK: usize = 128;
+        let mut futures = Vec::with_capacity(calls.size_hint().0);
+        let mut gathered = Vec::with_capacity(CALLS_PER_LOCK);
+        for call in calls {
+            let run = self.prepare_run(call);
+            futures.push(run.future);
+            gathered.extend(run.calls);
+            if gathered.len() >= CALLS_PER_LOCK {
+                self.send(gathered.drain(..), Bound::Lifted);
+            }
+        }
+        self.send(gathered.into_iter(), Bound::Lifted);
+        futures
+    }
+
+    fn prepare_run(self: &Arc<Self>, call: CallBody) -> Run {
+        let failed = |future| Run { future, calls: Vec::new() };
+        match call {
+            CallBody::Held(future) => failed(self.adopt(future)),
+            CallBody::Node(node) if node.has_children() => self.prepare_graph(node).unwrap_or_else(failed),
+            CallBody::Node(node) => match self.prepare_one(&node) {
+                Ok((future, call)) => Run { future, calls: vec![call] },
+                Err(future) => failed(future),
+            },
         }
     }
 
@@ -45,66 +86,71 @@ impl Session {
         }
     }
 
-    fn submit_graph(self: &Arc<Self>, root: Arc<CallNode>) -> FutureRef {
+    fn prepare_one(self: &Arc<Self>, call: &CallNode) -> Result<(FutureRef, Prepared), FutureRef> {
+        let id = self.next_ids(1);
+        let mut prepared = prepare(self, call, id, None).map_err(|e| CellRef::failed(id, e))?;
+        let future = CellRef::pending(prepared.submit.id, self.clone());
+        prepared.future = Some(future.token());
+        Ok((future, prepared))
+    }
+
+    fn prepare_graph(self: &Arc<Self>, root: Arc<CallNode>) -> Result<Run, FutureRef> {
         let graph = CallGraph::new(root);
         let first = self.next_ids(graph.calls().len() as u64);
         // The place in the graph is the place in the order of submission: depth first.
         let mut ids: Vec<TaskId> =
             (first.seq..).take(graph.calls().len()).map(|seq| TaskId { seq, ..first }).collect();
-        let mut prepared = Vec::with_capacity(ids.len());
+        let mut calls = Vec::with_capacity(ids.len());
         for (place, call) in graph.calls().iter().enumerate() {
-            match prepare(self, call, ids[place], Some((&graph, &ids))) {
-                Ok(p) => {
-                    // A key has an id of its own, which the calls that use this one must know.
-                    ids[place] = p.submit.id;
-                    prepared.push(p);
-                }
-                Err(error) => return CellRef::failed(ids[place], error),
-            }
+            let prepared = prepare(self, call, ids[place], Some((&graph, &ids)));
+            let prepared = prepared.map_err(|e| CellRef::failed(ids[place], e))?;
+            // A key has an id of its own, which the calls that use this one must know.
+            ids[place] = prepared.submit.id;
+            calls.push(prepared);
         }
-        if let Some((_, inner)) = prepared.split_last_mut() {
-            inner.iter_mut().for_each(|p| p.submit.want = false);
+        let root = ids.last().copied().unwrap_or(first);
+        let future = CellRef::pending(root, self.clone());
+        if let Some((last, inner)) = calls.split_last_mut() {
+            last.future = Some(future.token());
+            inner.iter_mut().for_each(|call| call.submit.want = false);
         }
-        self.send(prepared.into_iter())
+        Ok(Run { future, calls })
     }
 
-    /// Appends calls; the future is that of the last one.
-    fn send(self: &Arc<Self>, prepared: impl DoubleEndedIterator<Item = Prepared>) -> FutureRef {
-        let mut prepared = prepared.rev().peekable();
-        let Some(id) = prepared.peek().map(|last| last.submit.id) else {
-            return CellRef::failed(TaskId { origin: 0, seq: 0 }, foreign());
-        };
-        let mut inner: Vec<Prepared> = Vec::new();
-        let last = prepared.next();
-        inner.extend(prepared);
-        let future = CellRef::pending(id, self.clone());
-        let sent = self.with(|shared| {
-            shared.accepts()?;
-            for call in inner.into_iter().rev() {
-                append(shared, call, None)?;
+    /// Appends calls. Whatever is not sent is dropped after the lock is released: it may hold futures.
+    fn send(&self, mut calls: impl Iterator<Item = Prepared>, bound: Bound) {
+        let mut unsent = Vec::new();
+        let sent: Result<(), TaskError> = self.with(|shared| {
+            shared.accepts(bound)?;
+            for call in calls.by_ref() {
+                unsent.extend(append(shared, call));
             }
-            last.map_or(Ok(()), |call| append(shared, call, Some(&future)))
+            Ok(())
         });
         if let Err(error) = sent {
-            future.refuse(error);
+            calls.filter_map(|call| call.future).for_each(|future| future.0.refuse(error.clone()));
         }
-        future
+        for Unsent { refused: why, .. } in unsent.into_iter().map(|unsent| *unsent) {
+            if let Some((future, why)) = why {
+                future.0.refuse(refused(&why, ""));
+            }
+        }
     }
 
     /// Puts a value into the cluster under a new id.
     pub(super) fn scatter(self: &Arc<Self>, mut scatter: Scatter, value: Payload) -> FutureRef {
         let future = CellRef::pending(scatter.id, self.clone());
+        let mut value = Some(value);
         let sent = self.with(|shared| {
-            shared.accepts()?;
-            if scatter.id.origin != self.id().0
-                && !shared.outbox.claim(scatter.id, 0).map_err(|e| refused(&e, "scatter"))?
-            {
+            shared.accepts(Bound::Kept)?;
+            let is_hashed = scatter.id.origin != self.id().0;
+            if is_hashed && !shared.outbox.claim(scatter.id, 0).map_err(|e| refused(&e, "scatter"))? {
                 shared.outbox.share(future.token());
                 return Ok(());
             }
-            let fits = self.is_local() || value.nbytes() <= longshore_proto::limit::INLINE_ARG_BYTES_MAX;
+            let Some(value) = value.take() else { return Ok(()) };
             scatter.nbytes = value.nbytes() as u64;
-            if fits {
+            if self.is_local() || value.nbytes() <= INLINE_ARG_BYTES_MAX {
                 scatter.value = Some(value);
             } else {
                 shared.outbox.event(Event::Held { id: scatter.id, value });
@@ -113,6 +159,8 @@ impl Session {
             shared.outbox.want(future.token());
             Ok(())
         });
+        // A value that was not sent may hold anything, and is dropped where no lock is held.
+        drop(value);
         if let Err(error) = sent {
             future.refuse(error);
         }
@@ -120,8 +168,8 @@ impl Session {
     }
 }
 
-fn append(shared: &mut Shared, call: Prepared, future: Option<&CellRef>) -> Result<(), TaskError> {
-    let Prepared { function, mut submit, objects } = call;
+fn append(shared: &mut Shared, call: Prepared) -> Option<Box<Unsent<TokenRef>>> {
+    let Prepared { function, mut submit, objects, future } = call;
     for (id, value) in objects {
         let nbytes = value.nbytes() as u64;
         let workers = Vec::new();
@@ -131,8 +179,7 @@ fn append(shared: &mut Shared, call: Prepared, future: Option<&CellRef>) -> Resu
         shared.outbox.event(Event::Held { id, value });
     }
     submit.function = shared.outbox.function(function.id(), || function.spec().clone());
-    let token = future.map(CellRef::token);
-    shared.outbox.submit(submit, token).map_err(|e| refused(&e, function.name()))
+    shared.outbox.submit(submit, future).err()
 }
 
 /// Encodes one call.
@@ -159,7 +206,7 @@ fn prepare(
     let options = options(call, key);
     // The number of the function is known under the lock.
     let submit = Submit { id, function: FunctionIndex(0), args, inputs: inputs_ids, want: true, options };
-    Ok(Prepared { function, submit, objects: inputs.objects })
+    Ok(Prepared { function, submit, objects: inputs.objects, future: None })
 }
 
 /// The encoded arguments, and the identity of a call that may be shared.

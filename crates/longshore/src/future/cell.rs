@@ -32,7 +32,7 @@ const REFUSED: u8 = 2;
 
 /// What one future takes, counts of the `Arc` included.
 #[cfg(test)]
-pub(crate) const CELL_BYTES: usize = std::mem::size_of::<Cell>() + 2 * std::mem::size_of::<usize>();
+pub(crate) const CELL_BYTES: usize = size_of::<Cell>() + 2 * size_of::<usize>();
 
 /// What handles share.
 pub(crate) struct Cell {
@@ -210,13 +210,15 @@ impl Cell {
             State::Pending(waiters) => (waiters, false),
             State::Away(away) => (&mut away.waiters, !std::mem::replace(&mut away.asked, true)),
         };
-        let mut evicted = None;
-        if key == 0 {
-            evicted = waiters.register_handle(cx.waker(), self.handles.load(Ordering::Relaxed) as usize);
-        } else {
-            waiters.register_borrower(key, cx.waker());
-        }
+        let (evicted, replaced) = match key {
+            0 => {
+                let handles = self.handles.load(Ordering::Relaxed) as usize;
+                (waiters.register_handle(cx.waker(), handles), None)
+            }
+            _ => (None, waiters.register_borrower(key, cx.waker())),
+        };
         drop(state);
+        drop(replaced);
         evicted.into_iter().for_each(std::task::Waker::wake);
         if ask {
             self.ask();

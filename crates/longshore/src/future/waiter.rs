@@ -70,16 +70,18 @@ impl Waiters {
         }
     }
 
-    /// Notes the waker of a borrower, in place of the one it left before.
-    pub(crate) fn register_borrower(&mut self, key: u32, waker: &Waker) {
+    /// Notes the waker of a borrower, in place of the one it left before. That one is returned, to be dropped where no
+    /// lock is held: it may be the last that kept a task alive.
+    pub(crate) fn register_borrower(&mut self, key: u32, waker: &Waker) -> Option<Waker> {
         for waiter in self.as_mut_slice() {
             if let Waiter::Task { key: other, waker: kept } = waiter
                 && *other == key
             {
-                return kept.clone_from(waker);
+                return (!kept.will_wake(waker)).then(|| std::mem::replace(kept, waker.clone()));
             }
         }
         self.push(Waiter::Task { key, waker: waker.clone() });
+        None
     }
 
     /// Notes the waker of a handle that is awaited by value.

@@ -88,7 +88,7 @@ impl Model {
                 self.next += 1;
                 let token = T(id(u64::from(t)), self.next);
                 self.futures.push(token.clone());
-                if self.next % 2 == 0 { Event::Wanted(token) } else { Event::Shared(token) }
+                if self.next.is_multiple_of(2) { Event::Wanted(token) } else { Event::Shared(token) }
             }
             Step::Drop(n) if n < self.futures.len() => Event::Dropped(self.futures.swap_remove(n)),
             Step::Drop(_) => return None,

@@ -2,9 +2,9 @@
 use super::number;
 use super::played::Played;
 use crate::error::TaskErrorKind;
-use crate::future::TaskStatus;
+use crate::future::{CELL_BYTES, TaskFuture, TaskStatus};
 use longshore_proto::{ClientToScheduler, FailureKind, Payload, SchedulerToClient, TaskFailure, TaskHandle};
-use longshore_rt::BlockOn;
+use longshore_rt::{BlockOn, RuntimeExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,8 +12,8 @@ const HANDLE: TaskHandle = TaskHandle { slot: 1, generation: 0 };
 
 #[test]
 fn a_future_takes_few_bytes() {
-    assert!(std::mem::size_of::<crate::future::TaskFuture<u64>>() == 8);
-    assert!(crate::future::CELL_BYTES <= 88, "{} bytes: another size class", crate::future::CELL_BYTES);
+    assert_eq!(size_of::<TaskFuture<u64>>(), 8);
+    const { assert!(CELL_BYTES <= 88, "beyond a size class of the allocator") };
 }
 
 #[test]
@@ -23,7 +23,9 @@ fn the_first_outcome_stands_and_callbacks_come_once() {
     let id = played.hear_submit().id;
     let calls = Arc::new(AtomicU32::new(0));
     let count = calls.clone();
-    future.on_done(move |_| drop(count.fetch_add(1, Ordering::Relaxed)));
+    future.on_done(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
     played.done(id, 5);
     played.done(id, 6);
     let failure = TaskFailure::new(FailureKind::Failed, id, "f", "late");
@@ -62,7 +64,7 @@ fn a_stored_result_is_fetched_when_it_is_awaited() {
     assert_eq!(future.status(), TaskStatus::Finished, "done, wherever its value is");
     let waiting = played.rt.clone();
     let awaited = future.clone();
-    let awaited = longshore_rt::RuntimeExt::spawn(&waiting, "await", async move { awaited.await });
+    let awaited = waiting.spawn("await", awaited);
     assert_eq!(played.hear(), ClientToScheduler::Fetch { id });
     // The value is lost before it is sent, and made again.
     played.say(SchedulerToClient::Pending { id });
@@ -84,7 +86,7 @@ fn many_tasks_await_one_future_by_reference() {
     let tasks: Vec<_> = (0..10)
         .map(|_| {
             let future = future.clone();
-            longshore_rt::RuntimeExt::spawn(&played.rt, "await", async move { (&*future).await })
+            played.rt.spawn("await", async move { (&*future).await })
         })
         .collect();
     played.done(id, 3);

@@ -185,3 +185,31 @@ fn gathering_ends_with_the_first_failure() {
     assert_eq!(gathered.unwrap_err().message(), "third");
     assert!(!futures[0].is_done());
 }
+
+#[test]
+fn what_a_refused_call_holds_is_dropped_where_it_may_release() {
+    let mut played = Played::local();
+    let held = played.client.submit(number(1));
+    let id = played.hear_submit().id;
+    // The closure holds the last handle of a future of the same client, and its call is refused.
+    let of_held = crate::call::local(move |x: u64| if held.is_done() { x } else { 0 });
+    let (first, other) = (of_held.call(1).key("k"), number(2).key("k"));
+    let named = played.client.submit(other);
+    let refused = played.client.submit(first);
+    drop(of_held);
+    assert_eq!(refused.error().unwrap().kind(), TaskErrorKind::KeyConflict);
+    played.hear_submit();
+    assert!(matches!(played.hear(), ClientToScheduler::Function { .. }), "that of closures");
+    assert_eq!(played.hear(), ClientToScheduler::Release { ids: vec![id] });
+    drop(named);
+}
+
+#[test]
+fn a_map_is_never_overloaded() {
+    let played = Played::remote();
+    let builder = Client::builder(played.rt.clone()).address("tcp://127.0.0.1:9").outbox_bytes_max(1000);
+    let client = played.rt.block_on(builder.start()).unwrap().unwrap();
+    let futures = client.map(number, 0..1000);
+    assert!(futures.iter().all(|f| !f.is_done()));
+    assert_eq!(client.submit(number(1)).error().unwrap().kind(), TaskErrorKind::Overloaded);
+}
