@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Each want stands in the queue of one peer, the one that owes least; a peer answers one batch at a time.
-use super::Table;
 use super::assembly::Assembly;
+use super::table::Table;
 use super::task::Order;
 use longshore_proto::{PeerId, TaskHandle, Time};
 use smallvec::SmallVec;
@@ -189,6 +189,9 @@ impl Fetches {
 
     /// Forgets a want, because its value is here or because nobody waits for it.
     pub(super) fn take(&mut self, input: TaskHandle) -> Option<Want> {
+        if self.wants.is_empty() {
+            return None;
+        }
         self.unplace(input);
         self.wants.remove(&input)
     }

@@ -1,5 +1,5 @@
 //! The values a worker keeps, and how much memory they take.
-use super::Table;
+use super::table::Table;
 use longshore_proto::{Payload, TaskHandle};
 
 /// Values by task. The machine never looks into one.

@@ -21,8 +21,10 @@ mod memory;
 mod pace;
 mod peer;
 mod ready;
+mod roster;
 mod run;
 mod scheduler;
+mod table;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -33,18 +35,14 @@ pub use event::{Action, CallerId, Event, Exit, Outcome, Run, Settings, Stats};
 use crate::story::Story;
 use assembly::Assembly;
 use fetch::Fetches;
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use longshore_proto::{Attempt, TaskHandle, Time, WorkerToScheduler};
 use memory::Values;
-use pace::{Functions, Slots};
-use ready::Ready;
-use std::collections::{BTreeMap, BTreeSet};
+use pace::Functions;
+use roster::Roster;
+use std::collections::BTreeMap;
 use std::time::Duration;
+use table::Table;
 use task::{Running, Task};
-
-/// A hash table by task, the same in every run.
-type Table<T> = HashMap<TaskHandle, T, FixedState>;
 
 /// Actions gather here; the driver drains it and uses it again.
 pub type Actions = Vec<Action>;
@@ -62,12 +60,9 @@ pub struct Machine {
     settings: Settings,
     functions: Functions,
     tasks: Table<Task>,
-    ready: Ready,
-    slots: Slots,
+    roster: Roster,
     /// Runs that go on although their result is not wanted.
     abandoned: BTreeMap<(TaskHandle, Attempt), Running>,
-    /// Running tasks that have a timeout.
-    timeouts: BTreeSet<(Time, TaskHandle)>,
     values: Values,
     fetches: Fetches,
     /// Values that are handed to this worker.
@@ -88,10 +83,8 @@ impl Machine {
         Machine {
             functions: Functions::default(),
             tasks: Table::default(),
-            ready: Ready::default(),
-            slots: Slots::new(settings.nthreads),
+            roster: Roster::new(settings.nthreads),
             abandoned: BTreeMap::new(),
-            timeouts: BTreeSet::new(),
             values: Values::default(),
             fetches: Fetches::default(),
             gifts: BTreeMap::new(),
@@ -135,7 +128,7 @@ impl Machine {
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         let lease_end = self.heard_at + Duration::from_millis(self.settings.lease_ms);
-        let timeout = self.timeouts.first().map(|(at, _)| *at);
+        let timeout = self.roster.timeouts.first().map(|(at, _)| *at);
         let silent = self.fetches.silent_at(self.fetch_silence()).map(|(at, _)| at);
         let first = [timeout, silent].into_iter().flatten().fold(lease_end.min(self.heartbeat_at), Time::min);
         (!self.is_over).then_some(first)
@@ -156,7 +149,7 @@ impl Machine {
             let stored_bytes = self.values.stored_bytes();
             out.push(Action::ToScheduler(WorkerToScheduler::Heartbeat { stored_bytes }));
         }
-        while let Some((at, task)) = self.timeouts.first().copied()
+        while let Some((at, task)) = self.roster.timeouts.first().copied()
             && at <= now
         {
             self.on_timeout(now, task, out);

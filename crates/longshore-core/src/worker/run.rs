@@ -1,7 +1,7 @@
 //! From ready to run, and what comes after.
 use super::pace::AHEAD_NS;
 use super::scheduler::discard;
-use super::task::{Running, State, is_ready};
+use super::task::{Running, State, Task};
 use super::{Action, Actions, Machine, Outcome, Run};
 use longshore_proto::worker::Produced;
 use longshore_proto::{Attempt, FailureKind, Payload, TaskFailure, TaskHandle, Time, WorkerToScheduler};
@@ -10,41 +10,25 @@ use std::time::Duration;
 impl Machine {
     /// Hands over as many ready tasks as fit.
     pub(super) fn start_ready(&mut self, now: Time, out: &mut Actions) {
-        while !self.slots.is_full()
+        while !self.roster.slots.is_full()
             && !self.is_over
-            && let Some(entry) = self.ready.peek()
+            && let Some(entry) = self.roster.ready.peek()
         {
-            if !is_ready(&self.tasks, &entry) {
-                self.ready.pop_dead();
+            let Some(task) = self.tasks.get_mut(&entry.task).filter(|task| task.is_ready(&entry)) else {
+                self.roster.ready.pop_dead();
                 continue;
-            }
+            };
             let charge_ns = self.functions.charge_ns(entry.function);
-            if !self.start(now, entry.task, charge_ns, out) {
+            // The clock of a timeout starts here, so such a task must not wait behind another one.
+            if !self.roster.slots.admits(charge_ns, task.timeout_ms.is_none()) {
                 return;
             }
+            let deadline = task.timeout_ms.map(|ms| now + Duration::from_millis(ms));
+            let running = State::Running(Running { charge_ns, seceded: false, deadline });
+            self.roster.ready.pop_live();
+            task.transition(now, entry.task, running, &mut self.roster, &mut self.story);
+            out.push(Action::Start(task.take_run(entry.task)));
         }
-    }
-
-    /// Hands a ready task over if it fits.
-    fn start(&mut self, now: Time, handle: TaskHandle, charge_ns: u64, out: &mut Actions) -> bool {
-        let Some(task) = self.tasks.get_mut(&handle) else { return false };
-        // The clock of a timeout starts here, so such a task must not wait behind another one.
-        if !self.slots.admits(charge_ns, task.timeout_ms.is_none()) {
-            return false;
-        }
-        let deadline = task.timeout_ms.map(|ms| now + Duration::from_millis(ms));
-        let run = Run {
-            task: handle,
-            attempt: task.attempt,
-            id: task.id,
-            function: task.function,
-            args: std::mem::replace(&mut task.args, Payload::empty()),
-            inputs: std::mem::take(&mut task.inputs),
-        };
-        self.ready.pop_live();
-        self.transition(now, handle, State::Running(Running { charge_ns, seceded: false, deadline }));
-        out.push(Action::Start(run));
-        true
     }
 
     pub(super) fn on_run_ended(
@@ -55,10 +39,15 @@ impl Machine {
         outcome: Outcome,
         out: &mut Actions,
     ) {
-        if !self.is_running(task, attempt) {
+        let what = match &outcome {
+            Outcome::Value { .. } => "finished",
+            Outcome::Failed(_) => "failed",
+            Outcome::Rescheduled => "rescheduled",
+        };
+        let Some(ended) = self.remove_running(now, (task, attempt), what) else {
             match self.abandoned.remove(&(task, attempt)) {
                 Some(running) => {
-                    self.slots.leave(running);
+                    self.roster.slots.leave(running);
                     self.stats.discarded += 1;
                 }
                 None => self.stats.stale += 1,
@@ -68,13 +57,7 @@ impl Machine {
                 discard(inline, out);
             }
             return;
-        }
-        let what = match &outcome {
-            Outcome::Value { .. } => "finished",
-            Outcome::Failed(_) => "failed",
-            Outcome::Rescheduled => "rescheduled",
         };
-        let Some(ended) = self.remove_task(now, task, what) else { return };
         self.functions.measured(ended.function, duration_ns);
         match outcome {
             Outcome::Value { value, inline } => {
@@ -165,14 +148,28 @@ impl Machine {
         // A run that waits is no tiny one, whatever was measured before.
         let change = |running: Running| Running { seceded, charge_ns: AHEAD_NS, ..running };
         if let Some(running) = self.abandoned.get_mut(&(task, attempt)) {
-            self.slots.leave(*running);
+            self.roster.slots.leave(*running);
             *running = change(*running);
-            self.slots.enter(*running);
+            self.roster.slots.enter(*running);
             return true;
         }
         let found = self.tasks.get(&task).filter(|t| t.attempt == attempt).and_then(|t| t.running());
         let Some(running) = found.filter(|running| running.seceded != seceded) else { return false };
         self.transition(now, task, State::Running(change(running)));
         true
+    }
+}
+
+impl Task {
+    /// What the compute threads need of it, which it gives away.
+    fn take_run(&mut self, task: TaskHandle) -> Run {
+        Run {
+            task,
+            attempt: self.attempt,
+            id: self.id,
+            function: self.function,
+            args: std::mem::replace(&mut self.args, Payload::empty()),
+            inputs: std::mem::take(&mut self.inputs),
+        }
     }
 }

@@ -54,10 +54,12 @@ impl Machine {
         let mut task = Task::new(assign);
         let absent = self.resolve_inputs(inputs, &mut task.inputs);
         let order = task.order;
-        self.tasks.insert(handle, task);
         if absent.is_empty() {
-            return self.transition(now, handle, State::Ready);
+            task.transition(now, handle, State::Ready, &mut self.roster, &mut self.story);
+            self.tasks.insert(handle, task);
+            return;
         }
+        self.tasks.insert(handle, task);
         let awaited = absent.iter().map(|(at, input, ..)| (*at, *input)).collect();
         self.transition(now, handle, State::Waiting { missing: absent.len(), awaited });
         for (at, input, nbytes, holders) in absent {
@@ -142,7 +144,7 @@ impl Machine {
         let Some(task) = self.drop_task(now, handle, why, out) else { return };
         if let Some(mut running) = task.running() {
             running.deadline = None;
-            self.slots.enter(running);
+            self.roster.slots.enter(running);
             self.abandoned.insert((handle, task.attempt), running);
             out.push(Action::CancelRun { task: handle, attempt: task.attempt });
         }

@@ -8,8 +8,11 @@
 //!
 //! A task that is done, given back, failed or cancelled is not in the table any more. A run that goes on although nobody
 //! wants its result is *abandoned*: it has no task, only the slot it takes until it ends.
-use super::ready::Entry;
-use super::{Machine, Table};
+use super::roster::Roster;
+use super::table::Table;
+use super::{Machine, ready};
+use crate::story::Story;
+use hashbrown::hash_map::Entry;
 use longshore_proto::{Attempt, FunctionIndex, Payload, TaskHandle, TaskId, Time};
 use std::cmp::Reverse;
 
@@ -38,7 +41,7 @@ pub(super) struct Task {
     pub(super) args: Payload,
     /// In order; a place whose value is missing holds an empty payload. Empty once it runs.
     pub(super) inputs: Vec<Payload>,
-    /// Private to this file: [`Machine::transition`] changes it.
+    /// Private to this file: [`transition`](Task::transition) changes it.
     state: State,
 }
 
@@ -104,36 +107,36 @@ impl Task {
         *missing == 0
     }
 
-    pub(super) fn entry(&self, task: TaskHandle) -> Entry {
-        Entry { order: self.order, task, attempt: self.attempt, function: self.function }
+    pub(super) fn entry(&self, task: TaskHandle) -> ready::Entry {
+        ready::Entry { order: self.order, task, attempt: self.attempt, function: self.function }
+    }
+
+    /// Whether this queue entry stands for it.
+    pub(super) fn is_ready(&self, entry: &ready::Entry) -> bool {
+        self.attempt == entry.attempt && matches!(self.state, State::Ready)
+    }
+
+    /// Puts it into another state, and all that follows from states in step.
+    pub(super) fn transition(
+        &mut self,
+        now: Time,
+        handle: TaskHandle,
+        to: State,
+        roster: &mut Roster,
+        story: &mut Story,
+    ) {
+        let from = std::mem::replace(&mut self.state, to);
+        roster.change(now, handle, &from, self, story);
     }
 }
 
 impl Machine {
-    /// Puts a task that is in the table into another state, and keeps the queue, the slots and the timeouts in step.
+    /// Puts a task that is in the table into another state.
     pub(super) fn transition(&mut self, now: Time, handle: TaskHandle, to: State) {
-        let Some(task) = self.tasks.get_mut(&handle) else {
-            debug_assert!(false, "transition of {handle:?}, which is not assigned");
-            return;
-        };
-        if let State::Running(from) = task.state {
-            self.slots.leave(from);
-            self.timeouts.remove(&(from.deadline.unwrap_or_default(), handle));
+        match self.tasks.get_mut(&handle) {
+            Some(task) => task.transition(now, handle, to, &mut self.roster, &mut self.story),
+            None => debug_assert!(false, "transition of {handle:?}, which is not assigned"),
         }
-        let what = match &to {
-            State::Waiting { .. } => "waits",
-            State::Ready => {
-                self.ready.push(task.entry(handle));
-                "is ready"
-            }
-            State::Running(running) => {
-                self.slots.enter(*running);
-                self.timeouts.extend(running.deadline.map(|at| (at, handle)));
-                if running.seceded { "seceded" } else { "runs" }
-            }
-        };
-        self.story.task(now, handle, what, u64::from(task.attempt.0));
-        task.state = to;
     }
 
     /// Takes a task out of the table, and out of all that its state put it into.
@@ -148,19 +151,29 @@ impl Machine {
             }
             State::Ready => {
                 let tasks = &self.tasks;
-                self.ready.forget_one(|entry| is_ready(tasks, entry));
+                self.roster.ready.forget_one(|entry| is_ready(tasks, entry));
             }
-            State::Running(running) => {
-                self.slots.leave(*running);
-                self.timeouts.remove(&(running.deadline.unwrap_or_default(), handle));
-            }
+            State::Running(running) => self.roster.leave_running(handle, *running),
         }
         Some(task)
+    }
+
+    /// Takes a task out whose run of this attempt is over; `None` if there is no such run.
+    pub(super) fn remove_running(
+        &mut self,
+        now: Time,
+        (handle, attempt): (TaskHandle, Attempt),
+        why: &'static str,
+    ) -> Option<Task> {
+        let Entry::Occupied(place) = self.tasks.entry(handle) else { return None };
+        let running = place.get().running().filter(|_| place.get().attempt == attempt)?;
+        self.roster.leave_running(handle, running);
+        self.story.task(now, handle, why, u64::from(attempt.0));
+        Some(place.remove())
     }
 }
 
 /// Whether the task of a queue entry still waits to be run.
-pub(super) fn is_ready(tasks: &Table<Task>, entry: &Entry) -> bool {
-    let task = tasks.get(&entry.task);
-    task.is_some_and(|t| t.attempt == entry.attempt && matches!(t.state, State::Ready))
+pub(super) fn is_ready(tasks: &Table<Task>, entry: &ready::Entry) -> bool {
+    tasks.get(&entry.task).is_some_and(|task| task.is_ready(entry))
 }

@@ -37,26 +37,26 @@ impl Machine {
         for run in running.chain(self.abandoned.values().copied()).filter(|run| !run.seceded) {
             (handed, charged_ns) = (handed + 1, charged_ns + run.charge_ns);
         }
-        ensure(self.slots.in_use() == (handed, charged_ns), || {
-            format!("slots say {:?}, runs say {:?}", self.slots.in_use(), (handed, charged_ns))
+        ensure(self.roster.slots.in_use() == (handed, charged_ns), || {
+            format!("slots say {:?}, runs say {:?}", self.roster.slots.in_use(), (handed, charged_ns))
         })?;
         let deadlines = self.tasks.iter().filter_map(|(h, t)| Some((t.running()?.deadline?, *h)));
         let deadlines: BTreeSet<_> = deadlines.collect();
-        ensure(self.timeouts == deadlines, || {
-            format!("timeouts {:?}, deadlines {deadlines:?}", self.timeouts)
+        ensure(self.roster.timeouts == deadlines, || {
+            format!("timeouts {:?}, deadlines {deadlines:?}", self.roster.timeouts)
         })
     }
 
     fn check_ready(&self) -> Result<(), String> {
         let ready = self.tasks.iter().filter(|(_, task)| matches!(task.state(), State::Ready));
         let ready: BTreeSet<_> = ready.map(|(handle, _)| *handle).collect();
-        let queued = self.ready.iter().filter(|entry| is_ready(&self.tasks, entry));
+        let queued = self.roster.ready.iter().filter(|entry| is_ready(&self.tasks, entry));
         let queued: BTreeSet<_> = queued.map(|entry| entry.task).collect();
         ensure(ready == queued, || format!("ready {ready:?}, queued {queued:?}"))?;
-        ensure(ready.len() == self.ready.live(), || {
-            format!("{} ready, {} counted", ready.len(), self.ready.live())
+        ensure(ready.len() == self.roster.ready.live(), || {
+            format!("{} ready, {} counted", ready.len(), self.roster.ready.live())
         })?;
-        let is_idle = self.slots.in_use().0 < self.settings.nthreads && !self.is_over;
+        let is_idle = self.roster.slots.in_use().0 < self.settings.nthreads && !self.is_over;
         ensure(ready.is_empty() || !is_idle, || format!("a slot is free while {ready:?} could run"))
     }
 

@@ -27,6 +27,7 @@ mod tests;
 pub use builder::WorkerBuilder;
 pub use compute::Compute;
 pub use longshore_core::worker::Exit as WorkerExit;
+pub(crate) use serve::encode_here;
 
 use crate::address::Address;
 use crate::link::{ConnectError, ListenError};

@@ -106,7 +106,7 @@ impl Form {
 }
 
 /// Encodes a value whose type's `Serialize` may do anything.
-pub(super) fn encode_here(value: Payload) -> Result<Bytes, String> {
+pub(crate) fn encode_here(value: Payload) -> Result<Bytes, String> {
     let encoded = super::compute::catch_quietly(|| value.to_bytes());
     drop_quietly(value);
     encoded.unwrap_or_else(|| Err("its Serialize implementation panicked".to_owned()))

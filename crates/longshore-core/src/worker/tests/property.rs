@@ -269,7 +269,7 @@ proptest! {
             "never ended: {:?}\n{}", world.open, world.bench.machine.story().lines(None).join("\n")
         );
         let stats = world.bench.machine.stats();
-        prop_assert_eq!(world.bench.machine.slots.in_use(), (0, 0), "{:?}", stats);
+        prop_assert_eq!(world.bench.machine.roster.slots.in_use(), (0, 0), "{:?}", stats);
     }
 
     #[test]
