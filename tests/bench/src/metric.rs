@@ -76,7 +76,8 @@ pub(crate) fn all() -> Vec<Box<dyn Metric>> {
     vec![
         Box::new(noop::Noop),
         Box::new(latency::Latency),
-        Box::new(chain::Chain),
+        Box::new(chain::Chain { ahead: false }),
+        Box::new(chain::Chain { ahead: true }),
         Box::new(tree::Tree),
         Box::new(fan_in::FanIn),
         Box::new(bandwidth::Bandwidth),

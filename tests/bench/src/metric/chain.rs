@@ -6,8 +6,12 @@ use super::{Column, Metric, Mode, least};
 use crate::floor::null_framework::Options;
 use crate::subject::{Start, expect, warm};
 
+/// The same chain against either floor.
 #[derive(Debug)]
-pub(super) struct Chain;
+pub(super) struct Chain {
+    /// Whether the floor sends dependents ahead of their inputs, to the worker that will have them.
+    pub(super) ahead: bool,
+}
 
 const LINKS: usize = 2_000;
 
@@ -17,6 +21,9 @@ impl Metric for Chain {
     }
 
     fn columns(&self) -> &'static [Column] {
+        if self.ahead {
+            return &[Column { name: "chain_ahead", unit: "us/task" }];
+        }
         &[Column { name: "chain", unit: "us/task" }]
     }
 
@@ -33,8 +40,7 @@ impl Metric for Chain {
         Ok(vec![took.as_secs_f64() * 1e6 / n as f64])
     }
 
-    /// With dependents sent ahead of their inputs.
     fn floor(&self, mode: Mode, base: Options) -> Option<Box<dyn Start>> {
-        Some(least(mode, Options { eager: true, ..base }))
+        Some(least(mode, Options { eager: self.ahead, ..base }))
     }
 }
