@@ -177,6 +177,20 @@ fn blocked<T, F: Future>(futures: &[Option<TaskFuture<T>>], step: F) -> F::Outpu
     }
 }
 
+impl<T> IntoBlocking<AsCompleted<T>> {
+    /// Waits for one more.
+    pub fn push(&mut self, future: TaskFuture<T>) {
+        self.0.push(future);
+    }
+}
+
+impl<T: Value> IntoBlocking<CompletedResults<T>> {
+    /// Waits for one more.
+    pub fn push(&mut self, future: TaskFuture<T>) {
+        self.0.push(future);
+    }
+}
+
 impl<T> Iterator for IntoBlocking<AsCompleted<T>> {
     type Item = TaskFuture<T>;
 
