@@ -195,6 +195,7 @@ impl<D: Token> Machine<D> {
         if let Some(older) = self.futures.any(token.id()) {
             out.push(Action::Share { from: older.clone(), to: token.clone() });
         }
+        self.futures.expect_several();
         self.futures.insert(token);
     }
 
@@ -208,6 +209,8 @@ impl<D: Token> Machine<D> {
     }
 
     fn on_fence(&mut self, request: u32, id: Option<TaskId>) {
+        // A future of the life before, cancelled and still held, may share the id with one of the next.
+        self.futures.expect_several();
         self.fences.insert(request, id);
         if let Some(id) = id {
             self.fenced.insert(id, request);
@@ -304,6 +307,13 @@ impl<D: Token> Machine<D> {
 
     /// Tells all futures of `id`.
     fn settle(&mut self, id: TaskId, outcome: Outcome, out: &mut Actions<D>) {
+        if !self.futures.shares() {
+            match self.futures.any(id) {
+                Some(token) => out.push(Action::Settle { token: token.clone(), outcome }),
+                None => self.stale += 1,
+            }
+            return;
+        }
         let mut futures = self.futures.of(id);
         let Some(first) = futures.next() else {
             drop(futures);

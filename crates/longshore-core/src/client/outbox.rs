@@ -45,7 +45,7 @@ pub enum RefusedSubmit {
         max: usize,
     },
     /// The key belongs to another call of this client.
-    #[error("the key is in use for another call; choose another key, or submit the same call")]
+    #[error("the key is in use for another call")]
     KeyConflict,
 }
 

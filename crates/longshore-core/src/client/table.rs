@@ -12,16 +12,28 @@ use std::hash::BuildHasher;
 pub(super) struct Futures<D> {
     table: HashTable<D>,
     hash: FixedState,
+    /// Whether a task may have several futures. Most sessions never share one, and need not look for more.
+    shares: bool,
 }
 
 impl<D: Token> Futures<D> {
     pub(super) fn new() -> Self {
-        Futures { table: HashTable::new(), hash: FixedState::default() }
+        Futures { table: HashTable::new(), hash: FixedState::default(), shares: false }
     }
 
     pub(super) fn insert(&mut self, token: D) {
         let hash = &self.hash;
         self.table.insert_unique(hash.hash_one(token.id()), token, |t| hash.hash_one(t.id()));
+    }
+
+    /// From now on a task may have several futures.
+    pub(super) fn expect_several(&mut self) {
+        self.shares = true;
+    }
+
+    /// Whether it may.
+    pub(super) fn shares(&self) -> bool {
+        self.shares
     }
 
     /// Any future of `id`.

@@ -87,8 +87,9 @@ impl Model {
             Step::Want(t) => {
                 self.next += 1;
                 let token = T(id(u64::from(t)), self.next);
+                let is_first = self.futures.iter().all(|f| f.0 != token.0);
                 self.futures.push(token.clone());
-                if self.next.is_multiple_of(2) { Event::Wanted(token) } else { Event::Shared(token) }
+                if is_first { Event::Wanted(token) } else { Event::Shared(token) }
             }
             Step::Drop(n) if n < self.futures.len() => Event::Dropped(self.futures.swap_remove(n)),
             Step::Drop(_) => return None,
