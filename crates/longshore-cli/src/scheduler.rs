@@ -27,7 +27,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             bail!("{open} can be reached from other machines: give the cluster a secret with --token-file");
         }
         if !args.insecure {
-            bail!("{open} can be reached from other machines and the connection is not encrypted; say --insecure if the network is trusted");
+            bail!(
+                "{open} can be reached from other machines and the connection is not encrypted; say --insecure if the network is trusted"
+            );
         }
     }
     let rt = OwnedExecutor::new()?;

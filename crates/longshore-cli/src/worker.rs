@@ -72,7 +72,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
                 supervisor.ended().await;
             }
         };
-        let signalled = async { drop(interrupted.recv().await) };
+        let signalled = async {
+            let _ = interrupted.recv().await;
+        };
         all_ended.or(signalled).await;
         supervisors.iter().for_each(Supervisor::stop);
         for supervisor in &supervisors {

@@ -82,7 +82,7 @@ impl Task {
                 && matches!(*arg.pat, Pat::Wild(_))
             {
                 let name = &parameter.name;
-                arg.pat = Box::new(Pat::Verbatim(quote!(#name)));
+                *arg.pat = Pat::Verbatim(quote!(#name));
             }
         }
         let block = &self.item.block;

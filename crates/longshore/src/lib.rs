@@ -3,6 +3,9 @@
 #[allow(unused_extern_crates)]
 extern crate self as longshore;
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod address;
 pub mod blocking;
 pub mod call;
@@ -13,32 +16,32 @@ pub mod error;
 pub(crate) mod function;
 pub mod future;
 mod link;
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
 pub mod scheduler;
 pub(crate) mod value;
 pub mod worker;
 
 pub use address::{Address, ParseAddressError};
 pub use call::{Arg, Call, Input, Local, Rerun, TaskFn, lambda, local, register, task};
-pub use client::{
-    AsCompleted, CallSet, Client, ClientBuilder, ExecutorClient, Gather, WaitFor, Waited, as_completed, progress, wait,
-};
 #[cfg(feature = "async-std")]
 pub use client::AsyncStdClient;
 #[cfg(feature = "smol")]
 pub use client::SmolClient;
 #[cfg(feature = "tokio")]
 pub use client::TokioClient;
-pub use cluster::{ClusterError, LocalCluster, LocalClusterBuilder, Supervisor, WorkerEnd, WorkerPlan, init, init_with};
+pub use client::{
+    AsCompleted, CallSet, Client, ClientBuilder, ExecutorClient, Gather, WaitFor, Waited, as_completed,
+    progress, wait,
+};
+pub use cluster::{
+    ClusterError, LocalCluster, LocalClusterBuilder, Supervisor, WorkerEnd, WorkerPlan, init, init_with,
+};
 pub use context::{TaskContext, context, try_context};
 pub use error::{Error, TaskError, TaskErrorKind};
 pub use function::Reschedule;
 pub use future::{TaskFuture, TaskStatus};
 pub use link::{ConnectError, LinkError, ListenError};
-pub use longshore_proto::query::{SchedulerInfo, TaskCounts, WorkerInfo};
 pub use longshore_proto::TaskId;
+pub use longshore_proto::query::{SchedulerInfo, TaskCounts, WorkerInfo};
 /// The runtimes, and the trait that makes one.
 pub use longshore_rt as rt;
 pub use scheduler::{Scheduler, SchedulerBuilder, SchedulerError};

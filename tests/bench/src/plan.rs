@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn floors_alone_have_no_ratio() {
-        let records = plan(&["chain"]).run(None, |_| {}).unwrap();
+        let records = plan(&["tree"]).run(None, |_| {}).unwrap();
         assert_eq!(records.len(), 1);
         assert_eq!((records[0].runtime, records[0].ratio_to_floor), ("floor", None));
     }

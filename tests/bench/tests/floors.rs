@@ -24,7 +24,7 @@ fn names(records: &[Value]) -> Vec<&str> {
 #[test]
 fn the_null_framework_gives_right_results_in_place_and_with_a_compute_thread() {
     let metrics = ["--floor", "--mode", "tcp", "noop", "chain", "tree", "fan_in", "memory", "startup"];
-    let expected = ["noop", "chain", "tree", "fan_in", "scheduler_memory", "startup"];
+    let expected = ["noop", "chain", "chain_ahead", "tree", "fan_in", "scheduler_memory", "startup"];
     assert_eq!(names(&records(&metrics)), expected);
     assert_eq!(names(&records(&[&metrics[..], &["--compute-thread"]].concat())), expected);
     assert_eq!(names(&records(&[&metrics[..], &["--spin-us", "50"]].concat())), expected);

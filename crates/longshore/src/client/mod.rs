@@ -1,7 +1,7 @@
 //! Clients: submitting calls, getting futures, and asking about the cluster.
 //!
-//! A [`Client`] is a handle; clones share one session. The session's state machine is in `longshore-core`, the
-//! [`driver`] runs it on the client's runtime, and [`session`] is what user threads and the driver share. Submitting
+//! A [`Client`] is a handle; clones share one session. The session's state machine is in `longshore-core`;
+//! the driver runs it on the client's runtime, and the session is what user threads and the driver share. Submitting
 //! never waits, neither for the link nor for anybody's lock for longer than an append takes.
 mod as_completed;
 mod builder;

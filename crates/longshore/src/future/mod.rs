@@ -1,7 +1,7 @@
 //! The client's end of a task: a value that will come.
 //!
 //! A [`TaskFuture`] is one type for both worlds: it is awaited on any runtime, or waited for by a plain thread. Handles
-//! share a [`cell`](cell::Cell); the last one to go gives the task up. Deliberately absent: any runtime of its own. A future
+//! share a cell; the last one to go gives the task up. Deliberately absent: any runtime of its own. A future
 //! needs a waker and nothing else.
 mod cell;
 mod group;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use longshore::blocking::Client;
-use longshore::{Address, LocalCluster, Scheduler, TaskFuture, Worker, task};
 use longshore::rt::{AsyncStdRuntime, BlockOn, OwnedExecutor, SmolRuntime, TokioRuntime};
+use longshore::{Address, LocalCluster, Scheduler, TaskFuture, Worker, task};
 
 use super::{Subject, expect};
 use crate::metric::Mode;

@@ -53,13 +53,17 @@ fn fail(error: &str) -> i32 {
 
 fn be_worker(runtime: impl FnOnce(&str) -> Option<DynRuntime>) -> Result<(), String> {
     let plan = WorkerPlan::read(std::io::stdin().lock()).map_err(|e| with_sources(&e))?;
-    thread::Builder::new().name("longshore-parent".into()).spawn(leave_with_parent).map_err(|e| e.to_string())?;
+    thread::Builder::new()
+        .name("longshore-parent".into())
+        .spawn(leave_with_parent)
+        .map_err(|e| e.to_string())?;
     let rt = match runtime(&plan.runtime) {
         Some(rt) => rt,
         None => built_in(&plan.runtime)?,
     };
     let scheduler: Address = plan.scheduler.parse().map_err(|e: ParseAddressError| with_sources(&e))?;
-    let mut builder = Worker::builder(rt.clone(), scheduler).name(plan.name).token(plan.token).nthreads(plan.nthreads);
+    let mut builder =
+        Worker::builder(rt.clone(), scheduler).name(plan.name).token(plan.token).nthreads(plan.nthreads);
     for (name, amount) in plan.resources {
         builder = builder.resource(name, amount);
     }

@@ -189,9 +189,11 @@ impl Watch {
 
     /// Waits before another start; `false` if told to stop meanwhile.
     fn pause(&self, deaths: u32) -> bool {
-        let pause_ms = RESTART_MS_MIN.saturating_mul(1 << deaths.min(16).saturating_sub(1)).min(RESTART_MS_MAX);
+        let pause_ms =
+            RESTART_MS_MIN.saturating_mul(1 << deaths.min(16).saturating_sub(1)).min(RESTART_MS_MAX);
         let state = self.shared.state();
-        let waited = self.shared.changed.wait_timeout_while(state, Duration::from_millis(pause_ms), |s| !s.stopping);
+        let waited =
+            self.shared.changed.wait_timeout_while(state, Duration::from_millis(pause_ms), |s| !s.stopping);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         !state.stopping
     }
