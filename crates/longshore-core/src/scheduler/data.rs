@@ -6,7 +6,7 @@ use super::placement::Restriction;
 use super::task::{FunctionRef, Order, Slot, State, Stored, Task};
 use super::{Actions, Machine, to_client, to_worker};
 use longshore_proto::client::{Chunk, Scatter};
-use longshore_proto::{Payload, PeerId, SchedulerToClient, SchedulerToWorker, TaskHandle, TaskId};
+use longshore_proto::{Payload, PeerId, SchedulerToClient, SchedulerToWorker, TaskHandle};
 use smallvec::SmallVec;
 
 impl Machine {

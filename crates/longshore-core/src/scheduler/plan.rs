@@ -31,6 +31,7 @@ impl Machine {
                 missing += 1;
             }
             self.set(slot, State::Waiting { missing, token });
+            let mut failed = failed.map(|f| self.passed_on(&f, slot));
             if self.tasks[slot].function == FunctionRef::DATA {
                 failed = Some(Arc::new(self.lost_data(slot)));
             }

@@ -90,6 +90,9 @@ impl Machine {
             return self.plan_again(slot);
         }
         failure.root = self.tasks[slot].id;
+        if failure.function.is_empty() {
+            self.functions.name(self.tasks[slot].function).clone_into(&mut failure.function);
+        }
         failure.attempts = attempt.0;
         failure.worker = self.workers.get(peer).map(|w| w.hello.name.clone());
         failure.bound();

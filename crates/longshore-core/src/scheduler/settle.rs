@@ -37,14 +37,20 @@ impl Machine {
         self.report_to_all(slot, out);
         let waiters = std::mem::take(&mut self.tasks[slot].waiters);
         for (waiter, token) in waiters {
-            let Some(function) = self.tasks.get(waiter).map(|t| t.function) else { continue };
-            let mut passed_on = TaskFailure::clone(&failure);
-            if passed_on.path.len() < PATH_LEN_MAX {
-                passed_on.path.push(self.functions.name(function).to_owned());
+            if self.tasks.get(waiter).is_some() {
+                self.failing.push((waiter, token, self.passed_on(&failure, waiter)));
             }
-            self.failing.push((waiter, token, Arc::new(passed_on)));
         }
         self.check.push(slot);
+    }
+
+    /// The failure of an input, as that of the task that needs it.
+    pub(super) fn passed_on(&self, failure: &TaskFailure, dependent: Slot) -> Arc<TaskFailure> {
+        let mut passed_on = failure.clone();
+        if passed_on.path.len() < PATH_LEN_MAX {
+            passed_on.path.push(self.functions.name(self.tasks[dependent].function).to_owned());
+        }
+        Arc::new(passed_on)
     }
 
     /// Takes a task off the list of the worker it was assigned to, if it was.

@@ -41,7 +41,7 @@ impl Machine {
             );
         };
         if let Some(slot) = self.tasks.find(submit.id) {
-            return self.submit_again(peer, slot, &submit, out);
+            return self.submit_again(peer, slot, function, &submit, out);
         }
         let Submit { id, args, inputs, want, options, .. } = submit;
         let Some(inputs) = self.find_all(&inputs) else {
@@ -119,17 +119,24 @@ impl Machine {
     }
 
     /// A call under an id that is known: the same key again, or the same submission sent twice.
-    fn submit_again(&mut self, peer: PeerId, slot: Slot, submit: &Submit, out: &mut Actions) {
+    fn submit_again(
+        &mut self,
+        peer: PeerId,
+        slot: Slot,
+        function: FunctionRef,
+        submit: &Submit,
+        out: &mut Actions,
+    ) {
         let task = &self.tasks[slot];
         let key = submit.options.as_ref().and_then(|o| o.key.as_ref());
         let known = task.options.as_ref().and_then(|o| o.call_hash);
         if key.map(|k| k.call_hash) != known {
-            let name = self.functions.name(task.function);
+            let (ours, other) = (self.functions.name(function), self.functions.name(task.function));
             let text = key.map_or("", |k| &*k.text);
             let message = format!(
-                "the key {text:?} is in use for another call, of {name}; choose another key, or drop all futures of the other call first"
+                "the key {text:?} is in use for another call, of {other}, as long as that has futures"
             );
-            let failure = TaskFailure::new(FailureKind::KeyConflict, submit.id, name, message);
+            let failure = TaskFailure::new(FailureKind::KeyConflict, submit.id, ours, message);
             let failed = SchedulerToClient::Failed { id: submit.id, failure: Box::new(failure) };
             return out.push(to_client(peer, failed));
         }

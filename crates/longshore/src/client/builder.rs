@@ -7,6 +7,7 @@ use super::{Client, scheduler_file};
 use crate::address::Address;
 use crate::cluster::LocalCluster;
 use crate::error::Error;
+use crate::link::house;
 use longshore_proto::handshake::ClientHello;
 use longshore_proto::{Hello, Role, Welcome};
 use longshore_rt::{BlockOn, DynRuntime, Runtime, RuntimeExt};
@@ -56,7 +57,7 @@ impl<R: Runtime> ClientBuilder<R> {
             rt,
             erased,
             place: Place::Nowhere,
-            name: format!("client-{}", std::process::id()),
+            name: String::new(),
             token: String::new(),
             connect_max: CONNECT_MAX,
             outbox_bytes_max: OUTBOX_BYTES_MAX,
@@ -75,7 +76,7 @@ impl<R: Runtime> ClientBuilder<R> {
         self
     }
 
-    /// What the client is called in logs.
+    /// What the client is called in logs. A name with its session's number by default.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
@@ -153,8 +154,13 @@ impl<R: Runtime> ClientBuilder<R> {
 
     /// A client of the scheduler at `address`, with what ends the cluster that was started for it.
     pub(super) fn start_at(self, address: Address, cluster: Option<EndCluster>) -> Client<R> {
-        let session = Session::new(self.erased.clone(), address.is_inproc(), self.outbox_bytes_max);
-        let plan = Plan { address, name: self.name, token: self.token, connect_max: self.connect_max };
+        let house = house(&address);
+        let local = address.is_inproc() && !house.values_leave;
+        let session = Session::new(self.erased.clone(), local, self.outbox_bytes_max);
+        let token = if self.token.is_empty() { house.token } else { self.token };
+        let name =
+            if self.name.is_empty() { format!("client-{:08x}", session.id().0 >> 32) } else { self.name };
+        let plan = Plan { address, name, token, connect_max: self.connect_max };
         // If the runtime does not take it, it is dropped, which ends the session with that reason.
         self.erased.spawn("client", run(Core::new(session.clone()), session.clone(), plan)).detach();
         Client::new(Closing::new(session, cluster), self.rt)
@@ -189,7 +195,8 @@ async fn dial_unless_closed(session: &Arc<Session>, plan: &Plan) -> Option<Diall
         session: session.id(),
         name: plan.name.clone(),
         runtime: session.rt().name().to_owned(),
-        pid: std::process::id(),
+        // A simulation must not depend on the process it runs in.
+        pid: if session.rt().name() == "sim" { 0 } else { std::process::id() },
     };
     let hello = Hello { token: plan.token.clone(), role: Role::Client(hello) };
     let mut dialling = pin!(dial_scheduler(session.rt(), &plan.address, hello, plan.connect_max));

@@ -123,16 +123,19 @@ impl Session {
         let sent: Result<(), TaskError> = self.with(|shared| {
             shared.accepts(bound)?;
             for call in calls.by_ref() {
-                unsent.extend(append(shared, call));
+                let function = call.function;
+                unsent.extend(append(shared, call).map(|unsent| (unsent, function)));
             }
             Ok(())
         });
         if let Err(error) = sent {
-            calls.filter_map(|call| call.future).for_each(|future| future.0.refuse(error.clone()));
+            let futures = calls.filter_map(|call| Some((call.future?, call.function)));
+            futures
+                .for_each(|(future, function)| future.0.refuse(error.clone().of_function(function.name())));
         }
-        for Unsent { refused: why, .. } in unsent.into_iter().map(|unsent| *unsent) {
-            if let Some((future, why)) = why {
-                future.0.refuse(refused(&why, ""));
+        for (unsent, function) in unsent {
+            if let Some((future, why)) = unsent.refused {
+                future.0.refuse(refused(&why, function.name()));
             }
         }
     }

@@ -91,7 +91,7 @@ impl<R: Runtime> LocalCluster<R> {
 }
 
 impl<R> LocalCluster<R> {
-    /// Where clients in this process connect to; such a connection encodes nothing.
+    /// Where clients in this process connect to. Unless workers are processes, such a connection encodes nothing.
     #[must_use]
     pub fn address(&self) -> &Address {
         self.scheduler.address()
@@ -242,6 +242,7 @@ impl<R: Runtime> LocalClusterBuilder<R> {
         let mut builder = Scheduler::builder(self.rt.clone())
             .listen(Address::unique_inproc("cluster"))
             .token(token)
+            .values_leave(self.processes)
             .validate(self.validate);
         if let Some(address) = &self.listen {
             builder = builder.listen(address.clone());
@@ -249,7 +250,12 @@ impl<R: Runtime> LocalClusterBuilder<R> {
         Ok(builder.start().await?)
     }
 
-    async fn start_here(&self, name: String, threads: usize, scheduler: &Scheduler) -> Result<Worker, ClusterError> {
+    async fn start_here(
+        &self,
+        name: String,
+        threads: usize,
+        scheduler: &Scheduler,
+    ) -> Result<Worker, ClusterError> {
         let mut builder = Worker::builder(self.rt.clone(), scheduler.address().clone())
             .name(name)
             .nthreads(u32::try_from(threads).unwrap_or(u32::MAX));
@@ -292,7 +298,10 @@ impl<R: Runtime> LocalClusterBuilder<R> {
         let died = poll_fn(|cx| {
             for process in &cluster.processes {
                 if let Poll::Ready(end) = process.poll_end(cx) {
-                    return Poll::Ready(Err(ClusterError::WorkerEnded { name: end.name, status: end.status }));
+                    return Poll::Ready(Err(ClusterError::WorkerEnded {
+                        name: end.name,
+                        status: end.status,
+                    }));
                 }
             }
             Poll::Pending

@@ -27,6 +27,7 @@ pub(crate) use accept::Acceptor;
 pub(crate) use accepted::Accepted;
 pub(crate) use dial::dial;
 pub use error::{ConnectError, LinkError, ListenError};
+pub(crate) use name::{House, describe, house};
 pub(crate) use secret::same_secret;
 pub(crate) use set::{BACKLOG_BYTES_MAX, LinkEvent, LinkSet};
 pub(crate) use stream::{BoxRead, BoxWrite};

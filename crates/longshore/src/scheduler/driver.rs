@@ -1,4 +1,5 @@
 //! The scheduler's turn: messages in, one look at the queue, messages out.
+use super::departure;
 use super::inbox::Inbox;
 use crate::link::{Accepted, Acceptor, BACKLOG_BYTES_MAX, LinkEvent, LinkSet, same_secret};
 use foldhash::fast::FixedState;
@@ -30,7 +31,8 @@ pub(super) struct Driver {
     callers: HashMap<PeerId, Accepted, FixedState>,
     next_peer: u32,
     actions: Actions,
-    lost: Vec<Event>,
+    /// What the machine is to be told in the next turn: peers that were lost, runs that could not be sent.
+    unsaid: Vec<Event>,
     sleep: BoxSleep,
     armed: Option<Time>,
     closing: bool,
@@ -56,7 +58,7 @@ impl Driver {
             callers: HashMap::default(),
             next_peer: 0,
             actions: Vec::new(),
-            lost: Vec::new(),
+            unsaid: Vec::new(),
             sleep: rt.sleep_until(Instant(u64::MAX)),
             armed: None,
             closing: false,
@@ -116,8 +118,8 @@ impl Driver {
     }
 
     fn receive(&mut self, now: Time, cx: &mut Context<'_>) {
-        let Driver { machine, actions, workers, clients, lost, .. } = self;
-        for event in lost.drain(..) {
+        let Driver { machine, actions, workers, clients, unsaid, .. } = self;
+        for event in unsaid.drain(..) {
             machine.handle(now, event, actions);
         }
         workers.poll(cx, &mut |peer, event| {
@@ -140,8 +142,8 @@ impl Driver {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             match action {
-                Action::ToWorker { peer, message } => self.to_worker(peer, message),
-                Action::ToClient { peer, message } => self.to_client(peer, message),
+                Action::ToWorker { peer, message } => self.send_to_worker(peer, message),
+                Action::ToClient { peer, message } => self.send_to_client(peer, message),
                 Action::Welcome { peer, welcome } => self.welcome(peer, welcome),
                 Action::Close { peer, reason } => self.close_peer(peer, &reason),
             }
@@ -149,16 +151,25 @@ impl Driver {
         self.actions = actions;
     }
 
-    fn to_worker(&mut self, peer: PeerId, message: SchedulerToWorker) {
-        if let Err(error) = self.workers.send(peer, message) {
-            // Only values of this process can refuse to be encoded, and their worker is then given up with them.
-            tracing::error!(peer = peer.0, %error, "a message to a worker could not be sent");
-            self.workers.close(peer);
-            self.lost.push(Event::PeerLost { peer, reason: error.to_string() });
-        }
+    fn send_to_worker(&mut self, peer: PeerId, mut message: SchedulerToWorker) {
+        let run = departure::run_of(&message);
+        let leaves = run.is_some() && self.workers.get(peer).is_some_and(|link| !link.is_local());
+        let encoded = if leaves { departure::encode_values(&mut message) } else { Ok(()) };
+        let sent = encoded.and_then(|()| self.workers.send(peer, message).map_err(|e| departure::unsent(&e)));
+        let Err(words) = sent else { return };
+        tracing::warn!(peer = peer.0, words, "a message to a worker could not be sent");
+        let event = match run {
+            Some(run) => Event::FromWorker { peer, message: run.failed(&words) },
+            None => {
+                // It would lack something that everything after this builds upon.
+                self.workers.close(peer);
+                Event::PeerLost { peer, reason: words }
+            }
+        };
+        self.unsaid.push(event);
     }
 
-    fn to_client(&mut self, peer: PeerId, message: SchedulerToClient) {
+    fn send_to_client(&mut self, peer: PeerId, message: SchedulerToClient) {
         let id = match &message {
             SchedulerToClient::Done { id, .. } => Some(*id),
             _ => None,
@@ -193,10 +204,10 @@ impl Driver {
     }
 
     fn flush(&mut self, cx: &mut Context<'_>) {
-        let Driver { workers, clients, lost, .. } = self;
-        workers.flush(cx, &mut |peer, e| lost.push(lost_peer(peer, &e)));
-        clients.flush(cx, &mut |peer, e| lost.push(lost_peer(peer, &e)));
-        if !lost.is_empty() {
+        let Driver { workers, clients, unsaid, .. } = self;
+        workers.flush(cx, &mut |peer, e| unsaid.push(lost_peer(peer, &e)));
+        clients.flush(cx, &mut |peer, e| unsaid.push(lost_peer(peer, &e)));
+        if !unsaid.is_empty() {
             cx.waker().wake_by_ref();
         }
     }

@@ -10,14 +10,15 @@
 //! # }
 //! ```
 //!
-//! All decisions are the machine's. The [`driver`] takes a batch of messages from the links, gives them to the machine, and
+//! All decisions are the machine's. The driver takes a batch of messages from the links, gives them to the machine, and
 //! carries out what it says.
 
+mod departure;
 mod driver;
 mod inbox;
 
 use crate::address::Address;
-use crate::link::{Acceptor, ListenError};
+use crate::link::{Acceptor, House, ListenError, describe};
 use driver::Driver;
 use inbox::Inbox;
 use longshore_core::scheduler::{Config, Machine};
@@ -54,6 +55,7 @@ pub struct SchedulerBuilder<R> {
     listen: Vec<Address>,
     token: String,
     config: Config,
+    values_leave: bool,
     validate: bool,
     runtime: PhantomData<fn() -> R>,
 }
@@ -66,6 +68,7 @@ impl<R: Runtime> Scheduler<R> {
             listen: Vec::new(),
             token: String::new(),
             config: Config::default(),
+            values_leave: false,
             validate: false,
             runtime: PhantomData,
         }
@@ -90,11 +93,6 @@ impl<R> Scheduler<R> {
         self.inbox.close("the scheduler was closed");
         // However it ended, it ended.
         let _ = self.task.await;
-    }
-
-    /// Has it close without waiting for that.
-    pub(crate) fn start_closing(&self, reason: &'static str) {
-        self.inbox.close(reason);
     }
 
     /// Waits until it ends, which it does of its own only when its runtime ends.
@@ -147,6 +145,12 @@ impl<R: Runtime> SchedulerBuilder<R> {
         self
     }
 
+    /// Its workers are processes of their own: clients in this process encode values themselves, as any other client does.
+    pub(crate) fn values_leave(mut self, values_leave: bool) -> Self {
+        self.values_leave = values_leave;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
@@ -165,6 +169,7 @@ impl<R: Runtime> SchedulerBuilder<R> {
         for on in &self.listen {
             let inbox = inbox.clone();
             let acceptor = Acceptor::bind(&self.rt, on, move |accepted| inbox.accepted(accepted)).await?;
+            describe(acceptor.local(), House { token: self.token.clone(), values_leave: self.values_leave });
             addresses.push(acceptor.local().clone());
             acceptors.push(acceptor);
         }

@@ -98,15 +98,17 @@ fn an_error_reaches_all_dependents_with_the_way_it_took() {
     for id in [x, y, z] {
         assert_eq!(w.end(c, id), End::Failed(FailureKind::Failed));
     }
-    let path = w.log.iter().find_map(|a| match a {
-        Action::ToClient { message: SchedulerToClient::Failed { id, failure }, .. } if *id == z => {
-            Some(failure)
-        }
-        _ => None,
-    });
-    assert_eq!((path.unwrap().root, path.unwrap().path.len()), (x, 2));
     let late = w.submit(c, &[z], true);
     assert_eq!(w.end(c, late), End::Failed(FailureKind::Failed), "a late dependent fails at once");
+    for (task, len) in [(x, 0), (y, 1), (z, 2), (late, 3)] {
+        let failure = w.log.iter().find_map(|a| match a {
+            Action::ToClient { message: SchedulerToClient::Failed { id, failure }, .. } if *id == task => {
+                Some(failure)
+            }
+            _ => None,
+        });
+        assert_eq!(failure.map(|f| (f.root, f.path.len())), Some((x, len)));
+    }
 }
 
 #[test]
