@@ -60,7 +60,8 @@ impl Machine {
     }
 
     fn why_unknown(&self, function: FunctionRef) -> (FailureKind, String) {
-        let asked: Vec<&str> = self.workers.iter().map(|(_, w)| &*w.hello.name).take(8).collect();
+        let mut asked: Vec<&str> = self.workers.iter().map(|(_, w)| &*w.hello.name).take(8).collect();
+        asked.sort_unstable();
         let asked = asked.join(", ");
         if let Some(other) = self.functions.same_name(function) {
             let ours = self.functions.get(function).map_or(0, |f| f.spec.signature);
