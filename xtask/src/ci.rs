@@ -21,7 +21,7 @@ const SIM_DEADLINE: Duration = Duration::from_secs(300);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Seeds of the simulated workload, in the debug build.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 1_000)]
     seeds: u64,
 }
 
