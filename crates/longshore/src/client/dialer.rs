@@ -23,14 +23,20 @@ pub(super) async fn dial_scheduler(
     limit: Duration,
 ) -> Result<(SchedulerLink, Welcome), Error> {
     let until = rt.now() + limit;
-    let mut pause = PAUSE_MIN;
+    let (mut pause, mut last) = (PAUSE_MIN, None);
     loop {
         let dialled = rt.timeout(until - rt.now(), dial(rt, to, hello.clone())).await;
-        match dialled.map_err(|_| Error::TimedOut { what: "connecting to the scheduler", after: limit })? {
+        let Ok(dialled) = dialled else {
+            // Why the attempt before failed says more than that this one took too long.
+            let late = Error::TimedOut { what: "connecting to the scheduler", after: limit };
+            return Err(last.map_or(late, Error::Connect));
+        };
+        match dialled {
             // A name of this process that is not there will not come by itself.
             Err(e) if e.is_transient() && !to.is_inproc() && rt.now() + pause < until => {
                 rt.sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
+                last = Some(e);
             }
             other => return Ok(other?),
         }

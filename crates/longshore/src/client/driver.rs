@@ -156,7 +156,8 @@ impl Core {
             Ending::Lost { reason } => Ended::Lost(reason.into()),
         });
         if let Ended::Lost(reason) = ended {
-            tracing::warn!(target: "longshore::client", %reason, "the scheduler is lost");
+            // Who awaits something learns it from that; who does not need not be alarmed.
+            tracing::info!(target: "longshore::client", %reason, "the session has ended");
         }
         self.over = Some(ended.task_error());
         self.session.set_phase(Phase::Over(ended.clone()));

@@ -11,6 +11,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const HANDLE: TaskHandle = TaskHandle { slot: 1, generation: 0 };
 
 #[test]
+fn a_future_goes_wherever_handles_go() {
+    fn goes<T: Clone + Send + Sync + Unpin + std::fmt::Debug + 'static>() {}
+    goes::<TaskFuture<std::cell::Cell<u8>>>();
+    fn is_awaited_by_reference<'a, F>()
+    where
+        &'a F: IntoFuture<Output = Result<u64, crate::TaskError>> + 'a,
+    {
+    }
+    is_awaited_by_reference::<TaskFuture<u64>>();
+}
+
+#[test]
 fn a_future_takes_few_bytes() {
     assert_eq!(size_of::<TaskFuture<u64>>(), 8);
     const { assert!(CELL_BYTES <= 88, "beyond a size class of the allocator") };
