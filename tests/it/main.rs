@@ -1,0 +1,8 @@
+//! End-to-end tests: real runtimes, real sockets, real processes.
+//!
+//! One binary, because each links everything there is. What a deterministic simulation can show is not here but in `tests/sim`.
+mod context;
+mod matrix;
+mod misuse;
+mod process;
+mod stage;
