@@ -23,7 +23,11 @@ pub fn mix(salt: u64, nbytes: usize, inputs: &[Vec<u8>]) -> Result<Vec<u8>, Stri
 ///
 /// # Errors
 /// On such a salt, naming it.
-pub fn blend<'a>(salt: u64, nbytes: usize, inputs: impl Iterator<Item = &'a [u8]>) -> Result<Vec<u8>, String> {
+pub fn blend<'a>(
+    salt: u64,
+    nbytes: usize,
+    inputs: impl Iterator<Item = &'a [u8]>,
+) -> Result<Vec<u8>, String> {
     if salt.is_multiple_of(97) {
         return Err(format!("salt {salt} is refused"));
     }

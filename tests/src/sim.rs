@@ -4,8 +4,8 @@
 //! computed, and when the clients are done nothing may be left on the scheduler.
 use crate::function::mix;
 use crate::graph::{self, Node};
-use longshore_rt::{Runtime, RuntimeExt};
 use longshore::{Address, Client, Compute, Scheduler, TaskFuture, Worker};
+use longshore_rt::{Runtime, RuntimeExt};
 use longshore_sim::{FaultRates, Faults, JobCost, Rng, Sim, SimConfig, SimRuntime};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -70,7 +70,10 @@ pub fn run(seed: u64) -> Report {
     })
     .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     let (tally, elapsed) = (tally.lock().expect("no panic while held"), sim.elapsed());
-    assert!(elapsed <= STORM + CALM, "seed {seed}: it took {elapsed:?}, long after the faults were healed\n{plan}");
+    assert!(
+        elapsed <= STORM + CALM,
+        "seed {seed}: it took {elapsed:?}, long after the faults were healed\n{plan}"
+    );
     Report {
         seed,
         fingerprint: sim.fingerprint(),
@@ -106,7 +109,8 @@ fn scheduler_address() -> Address {
 
 fn start_scheduler(sim: &Sim) {
     sim.process("scheduler", |rt| async move {
-        let builder = Scheduler::builder(rt).listen(scheduler_address()).allowed_failures(1_000).validate(true);
+        let builder =
+            Scheduler::builder(rt).listen(scheduler_address()).allowed_failures(1_000).validate(true);
         let mut scheduler = builder.start().await.expect("a fresh port");
         scheduler.finished().await;
     });
@@ -171,10 +175,15 @@ async fn run_client(rt: SimRuntime, seed: u64, tally: &Shared) {
             (Ok(value), Ok(expected)) => assert_eq!(value, expected, "node {at} of client seed {seed}"),
             (Err(e), Err(expected)) => {
                 let words = e.downcast_ref::<String>();
-                assert!(words.is_some_and(|w| expected.contains(w)), "node {at}: {e}, expected one of {expected:?}");
+                assert!(
+                    words.is_some_and(|w| expected.contains(w)),
+                    "node {at}: {e}, expected one of {expected:?}"
+                );
                 tally.failed += 1;
             }
-            (value, expected) => panic!("node {at} of client seed {seed}: got {value:?}, expected {expected:?}"),
+            (value, expected) => {
+                panic!("node {at} of client seed {seed}: got {value:?}, expected {expected:?}")
+            }
         }
     }
     drop(futures);

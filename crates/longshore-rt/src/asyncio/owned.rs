@@ -16,12 +16,13 @@ use std::thread::{self, JoinHandle};
 pub type OwnedExecutor = AsyncIo<OwnedThreads>;
 
 impl AsyncIo<OwnedThreads> {
-    /// A runtime with two threads, or one on a machine with a single processor.
+    /// A runtime with one thread. Waiting for sockets and running tasks are then the same thread's business, which saves a
+    /// change of threads for each message; see [`with_threads`](Self::with_threads) for tasks that compute.
     ///
     /// # Errors
     /// The operating system's, if it gives us no thread.
     pub fn new() -> io::Result<Self> {
-        Self::with_threads(thread::available_parallelism().map_or(1, |n| n.get().min(2)))
+        Self::with_threads(1)
     }
 
     /// A runtime with `threads` threads, at least one.
@@ -29,7 +30,9 @@ impl AsyncIo<OwnedThreads> {
     /// # Errors
     /// The operating system's, if it gives us fewer.
     pub fn with_threads(threads: usize) -> io::Result<Self> {
-        let runtime = AsyncIo::on("owned", OwnedThreads::start(threads.max(1))?);
+        // The own threads drive timers and sockets; a caller that did so too would only take that from them and hand it back.
+        let runtime = AsyncIo::on("owned", OwnedThreads::start(threads.max(1))?)
+            .driven_by(|_, fut| futures_lite::future::block_on(fut));
         // No caller can occupy these threads: calls made on them are refused as InsideAsync.
         Ok(AsyncIo { starved_after: None, ..runtime })
     }
