@@ -1,3 +1,6 @@
+//! Shapes are read off types, not values: most fields here are there to be seen by serde alone.
+#![allow(dead_code)]
+
 use super::hash::StableHash;
 use super::{Function, Registry, Run, Signature, registry, type_signature};
 use crate::task;
