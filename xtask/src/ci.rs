@@ -15,7 +15,7 @@ use crate::{docs, sim, test, tidy};
 /// How long an example may run.
 const EXAMPLE_DEADLINE: Duration = Duration::from_secs(120);
 /// How long the seeds may run.
-const SIM_DEADLINE: Duration = Duration::from_secs(300);
+const SIM_DEADLINE: Duration = Duration::from_secs(900);
 
 /// Options of `cargo xtask ci`.
 #[derive(Debug, clap::Args)]
