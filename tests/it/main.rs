@@ -1,6 +1,6 @@
 //! End-to-end tests: real runtimes, real sockets, real processes.
 //!
-//! One binary, because each links everything there is. What a deterministic simulation can show is not here but in `tests/sim`.
+//! One binary, because each links everything there is. What a deterministic simulation can show is not here but in `tests/src/sim.rs`.
 mod context;
 mod matrix;
 mod misuse;

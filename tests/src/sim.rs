@@ -129,7 +129,8 @@ fn start_worker(sim: &Sim, i: usize, threads: u32, tally: Shared) {
                     .listen(Address::tcp(host.clone(), 0))
                     .name(format!("{host}-{life:x}"))
                     .nthreads(threads)
-                    .compute(Compute::Runtime);
+                    .compute(Compute::Runtime)
+                    .validate(true);
                 if let Ok(mut worker) = builder.start().await {
                     tally.lock().expect("no panic while held").workers_started += 1;
                     worker.finished().await;

@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// Runtime they run on, as the program's `init_with` or the enabled features know it.
     #[arg(long, default_value = "owned")]
     runtime: String,
-    /// Memory each may use for values, in bytes.
+    /// Memory each may use for values, in bytes; bounds single values, not yet their sum.
     #[arg(long)]
     memory_limit: Option<u64>,
     /// Resources each supplies, as NAME=AMOUNT; may be given several times.

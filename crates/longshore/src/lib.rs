@@ -44,6 +44,9 @@ pub use longshore_proto::TaskId;
 pub use longshore_proto::query::{SchedulerInfo, TaskCounts, WorkerInfo};
 /// The runtimes, and the trait that makes one.
 pub use longshore_rt as rt;
+/// The simulator: one more runtime, on which a whole cluster runs from a seed.
+#[cfg(feature = "sim")]
+pub use longshore_sim as sim;
 pub use scheduler::{Scheduler, SchedulerBuilder, SchedulerError};
 pub use value::Value;
 pub use worker::{Compute, Worker, WorkerBuilder, WorkerError, WorkerExit};

@@ -50,15 +50,19 @@ pub(super) struct Dialer {
     under_way: Vec<(PeerId, BoxFuture<'static, Result<PeerLink, ConnectError>>)>,
     /// Addresses that are none: reported at the next poll.
     bad: Vec<PeerId>,
+    /// Something was dialled since the last poll, so nothing will wake the driver for it.
+    is_new: bool,
 }
 
 impl Dialer {
     pub(super) fn new(rt: DynRuntime, token: String, incarnation: u64, name: String) -> Self {
         let hello = Hello { token, role: Role::Peer(PeerHello { incarnation, name }) };
-        Dialer { rt, hello, under_way: Vec::new(), bad: Vec::new() }
+        Dialer { rt, hello, under_way: Vec::new(), bad: Vec::new(), is_new: false }
     }
 
+    /// Begins to dial. The attempt moves when it is polled, not before.
     pub(super) fn dial(&mut self, peer: PeerId, address: &str) {
+        self.is_new = true;
         let Ok(address) = address.parse::<Address>() else {
             tracing::warn!(target: "longshore::client", peer = peer.0, address, "a worker has an unreadable address");
             return self.bad.push(peer);
@@ -68,12 +72,18 @@ impl Dialer {
         self.under_way.push((peer, Box::pin(dialled)));
     }
 
+    /// Whether something was dialled that was not polled yet.
+    pub(super) fn is_due(&self) -> bool {
+        self.is_new
+    }
+
     /// Gives out attempts that ended.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         each: &mut dyn FnMut(PeerId, Result<PeerLink, String>),
     ) {
+        self.is_new = false;
         self.bad.drain(..).for_each(|peer| each(peer, Err("its address is unreadable".into())));
         self.under_way.retain_mut(|(peer, dialled)| match dialled.as_mut().poll(cx) {
             Poll::Pending => true,

@@ -205,7 +205,8 @@ impl Driver {
         self.flush(now, cx);
         self.core.wakes.fire();
         self.arm(now, cx);
-        if !self.core.session.sleep(self.link.backlog_bytes()) || !self.core.actions.is_empty() {
+        let asleep = self.core.session.sleep(self.link.backlog_bytes());
+        if !asleep || !self.core.actions.is_empty() || self.dialer.is_due() {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -319,7 +320,15 @@ impl Driver {
             cx.waker().wake_by_ref();
         }
         let core = &mut self.core;
-        self.peers.flush(cx, &mut |peer, _| core.handle(now, Event::PeerDown(peer)));
+        let mut lost = false;
+        self.peers.flush(cx, &mut |peer, _| {
+            core.handle(now, Event::PeerDown(peer));
+            lost = true;
+        });
+        if lost {
+            // What was on its way there goes another way in the next turn.
+            cx.waker().wake_by_ref();
+        }
         // What a link took may have made room for more pieces.
         let more = self.core.machine.sending().any(|route| self.has_room(route));
         if more {

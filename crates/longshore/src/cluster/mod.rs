@@ -153,7 +153,8 @@ impl<R: Runtime> LocalClusterBuilder<R> {
         self
     }
 
-    /// Memory that each worker may use for values, in bytes. Unlimited by default.
+    /// Memory that each worker may use for values, in bytes; today a bound on each value that it accepts from others, not on
+    /// their sum. Unlimited by default.
     pub fn memory_limit(mut self, bytes: u64) -> Self {
         self.memory_limit_bytes = Some(bytes);
         self

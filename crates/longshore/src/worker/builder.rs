@@ -74,7 +74,8 @@ impl<R: Runtime> WorkerBuilder<R> {
         self
     }
 
-    /// Memory it may use for values, in bytes. By default it says nothing about that.
+    /// Memory it may use for values, in bytes. Today that bounds each single value it accepts from others and is told to the
+    /// scheduler; the sum of what it keeps is not limited yet. By default it says nothing about it.
     pub fn memory_limit(mut self, bytes: u64) -> Self {
         self.memory_limit_bytes = Some(bytes);
         self
