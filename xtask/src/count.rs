@@ -97,9 +97,9 @@ fn follow(pipe: impl Read + Send + 'static, pass_on: fn(&str), total: Arc<Mutex<
     });
 }
 
-/// What one line of `cargo test`, `cargo nextest run` or the simulated workload reports.
+/// What one line of `cargo test`, `cargo nextest run` or the simulated workload reports. Nextest repeats what failed tests
+/// printed, indented: that is not counted again.
 fn read_line(line: &str) -> Count {
-    let line = line.trim();
     if let Some(rest) = line.strip_prefix("test result: ") {
         let (_, numbers) = rest.split_once(". ").unwrap_or_default();
         return read_numbers(numbers, ';');
@@ -107,7 +107,7 @@ fn read_line(line: &str) -> Count {
     if let Some(numbers) = line.strip_prefix("sim seeds: ") {
         return read_numbers(numbers, ',');
     }
-    match line.split_once(" run: ") {
+    match line.trim().split_once(" run: ") {
         Some((head, numbers)) if head.starts_with("Summary") => read_numbers(numbers, ','),
         _ => Count::default(),
     }
@@ -160,6 +160,7 @@ mod tests {
     fn other_lines_count_nothing() {
         assert_eq!(read_line("test tests::x ... ok"), Count::default());
         assert_eq!(read_line("error: test run failed"), Count::default());
+        assert_eq!(read_line("    test result: FAILED. 0 passed; 1 failed; 0 ignored"), Count::default());
     }
 
     #[test]
