@@ -71,6 +71,8 @@ fn a_key_for_two_calls() {
         let error = conflict.result().unwrap_err();
         assert_eq!(task_error(&error).kind(), TaskErrorKind::KeyConflict);
         says(&error, &["add", "key", "choose another key"]);
+        // The scheduler knows the key once the call has run.
+        assert_eq!(first.result().unwrap(), 3);
         let conflict = other.submit(halve(2).key("k"));
         let error = conflict.result().unwrap_err();
         assert_eq!(task_error(&error).kind(), TaskErrorKind::KeyConflict);
