@@ -1,5 +1,6 @@
 //! Clients against a scheduler that is played by the test.
 mod cells;
+mod fetch;
 mod played;
 mod session;
 
