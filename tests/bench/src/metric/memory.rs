@@ -1,7 +1,6 @@
 //! Memory: what the process of the scheduler grows by, for each finished call whose future lives.
 //!
-//! Resident bytes, so the numbers need many calls to mean something. In one process the client's and the workers'
-//! share is in it.
+//! Resident bytes, so the numbers need many calls to mean something.
 
 use super::{Column, Metric, Mode, least};
 use crate::floor::null_framework::Options;
@@ -12,8 +11,9 @@ use crate::subject::{Start, warm};
 pub(super) struct Memory;
 
 impl Metric for Memory {
-    fn applies(&self, _mode: Mode) -> bool {
-        true
+    /// Inside one process what other repetitions freed is used again, so that growth says nothing.
+    fn applies(&self, mode: Mode) -> bool {
+        mode == Mode::Tcp
     }
 
     fn columns(&self) -> &'static [Column] {
