@@ -71,6 +71,8 @@ pub enum ClientToScheduler {
     Heartbeat,
     /// The client leaves; release all it wants.
     Goodbye,
+    /// End the whole cluster: the workers, the scheduler, and with them every client's session.
+    Shutdown,
 }
 
 /// One call to be run.

@@ -73,6 +73,8 @@ pub struct WorkerHello {
     pub resources: Vec<(String, f64)>,
     /// Hash of all function ids in its binary.
     pub registry: u64,
+    /// Version of Longshore in its binary.
+    pub version: String,
 }
 
 /// A peer of a worker introduces itself.

@@ -18,6 +18,8 @@ pub enum Query {
     WaitForWorkers(u32),
     /// Answer once everything sent before on this link was handled.
     Flush,
+    /// Versions of Longshore in the scheduler's and in the workers' binaries.
+    Versions,
 }
 
 /// An answer.
@@ -36,6 +38,8 @@ pub enum Answer {
     Workers(u32),
     /// Everything before was handled.
     Flushed,
+    /// The scheduler's version, and the workers' by their names.
+    Versions(String, Vec<(String, String)>),
 }
 
 /// A snapshot of the cluster.

@@ -62,6 +62,11 @@ pub enum SchedulerToWorker {
         /// Why.
         reason: String,
     },
+    /// The cluster was ended: leave, and let nobody start this worker again.
+    End {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// One run of one task.

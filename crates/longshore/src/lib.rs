@@ -29,8 +29,8 @@ pub use client::SmolClient;
 #[cfg(feature = "tokio")]
 pub use client::TokioClient;
 pub use client::{
-    AsCompleted, CallSet, Client, ClientBuilder, ExecutorClient, Gather, WaitFor, Waited, as_completed,
-    progress, wait,
+    AsCompleted, CallSet, Client, ClientBuilder, ExecutorClient, Gather, Versions, WaitFor, Waited,
+    as_completed, progress, wait,
 };
 pub use cluster::{
     ClusterError, LocalCluster, LocalClusterBuilder, Supervisor, WorkerEnd, WorkerPlan, init, init_with,

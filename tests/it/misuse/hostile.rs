@@ -80,6 +80,7 @@ fn worker_role() -> Role {
         memory_limit_bytes: None,
         resources: Vec::new(),
         registry: 7,
+        version: "0".into(),
     })
 }
 

@@ -125,6 +125,8 @@ pub enum Action {
         /// Why.
         reason: CloseReason,
     },
+    /// The cluster was ended: take nobody in any more, and end once all was said.
+    End,
 }
 
 /// Why the machine gives a peer up.
@@ -312,6 +314,7 @@ impl Machine {
             ClientToScheduler::Query { request, query } => self.on_query(peer, request, query, out),
             ClientToScheduler::Heartbeat => {}
             ClientToScheduler::Goodbye => self.on_client_goodbye(peer, out),
+            ClientToScheduler::Shutdown => self.on_shutdown(out),
         }
     }
 

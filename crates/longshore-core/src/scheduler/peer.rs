@@ -84,6 +84,19 @@ impl Machine {
         out.push(Action::Close { peer, reason: CloseReason::Goodbye });
     }
 
+    /// A client ends the whole cluster.
+    pub(super) fn on_shutdown(&mut self, out: &mut Actions) {
+        const REASON: &str = "a client shut the cluster down";
+        self.story.note(self.now, "shutdown", self.clients.len() as u64);
+        for peer in self.workers.peers() {
+            out.push(to_worker(*peer, SchedulerToWorker::End { reason: REASON.to_owned() }));
+        }
+        for peer in self.clients.peers() {
+            out.push(to_client(*peer, SchedulerToClient::Goodbye { reason: REASON.to_owned() }));
+        }
+        out.push(Action::End);
+    }
+
     pub(super) fn on_peer_lost(&mut self, peer: PeerId, reason: &str, out: &mut Actions) {
         self.remove_worker(peer, Some(reason), out);
         self.remove_client(peer);

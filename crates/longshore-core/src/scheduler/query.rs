@@ -11,6 +11,7 @@ impl Machine {
             Query::SchedulerInfo => Answer::SchedulerInfo(self.info()),
             Query::Processing => Answer::Processing(self.processing()),
             Query::Story(id) => Answer::Story(self.story_of(id)),
+            Query::Versions => Answer::Versions(env!("CARGO_PKG_VERSION").to_owned(), self.versions()),
             Query::WaitForWorkers(n) => {
                 self.waiting_for_workers.push((peer, request, n));
                 return self.answer_waits_for_workers(out);
@@ -70,6 +71,10 @@ impl Machine {
     fn processing(&self) -> Vec<(String, Vec<TaskId>)> {
         let ids = |w: &super::worker::Worker| w.assigned.iter().map(|s| self.tasks[*s].id).collect();
         self.workers.iter().map(|(_, w)| (w.hello.name.clone(), ids(w))).collect()
+    }
+
+    fn versions(&self) -> Vec<(String, String)> {
+        self.workers.iter().map(|(_, w)| (w.hello.name.clone(), w.hello.version.clone())).collect()
     }
 
     fn story_of(&self, id: TaskId) -> Vec<String> {

@@ -215,6 +215,11 @@ pub enum Exit {
         /// The scheduler's words.
         reason: String,
     },
+    /// A client ended the whole cluster, so nobody is to start this worker again.
+    ClusterEnded {
+        /// The scheduler's words.
+        reason: String,
+    },
     /// The link to the scheduler broke.
     SchedulerLost,
     /// The scheduler was silent for too long.
@@ -234,6 +239,7 @@ impl fmt::Display for Exit {
         match self {
             Exit::Closed => f.write_str("it was closed"),
             Exit::Shutdown { reason } => write!(f, "the scheduler sent it away: {reason}"),
+            Exit::ClusterEnded { reason } => write!(f, "the cluster was ended: {reason}"),
             Exit::Aborted { reason } => write!(f, "it ended in the middle of its work: {reason}"),
             Exit::SchedulerLost => f.write_str("the link to the scheduler broke"),
             Exit::SchedulerSilent { silence_ms } => {

@@ -35,6 +35,7 @@ impl Machine {
             SchedulerToWorker::Store(chunk) => self.on_store(now, chunk, out),
             SchedulerToWorker::Heartbeat => {}
             SchedulerToWorker::Shutdown { reason } => self.exit(now, Exit::Shutdown { reason }, out),
+            SchedulerToWorker::End { reason } => self.exit(now, Exit::ClusterEnded { reason }, out),
         }
     }
 

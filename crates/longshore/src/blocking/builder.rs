@@ -1,6 +1,7 @@
 //! How a blocking client is to be.
 use super::{Client, block};
 use crate::client;
+use crate::cluster::LocalCluster;
 use crate::error::Error;
 use longshore_rt::{BlockOn, DynRuntime};
 use std::path::PathBuf;
@@ -27,6 +28,11 @@ impl<R: BlockOn> ClientBuilder<R> {
     /// Where the scheduler is: `tcp://host:port`, `host:port`, `unix://path` or `inproc://name`.
     pub fn address(self, address: impl ToString) -> Self {
         self.map(|b| b.address(address))
+    }
+
+    /// The scheduler of this cluster, which is in this process.
+    pub fn cluster<Q>(self, cluster: &LocalCluster<Q>) -> Self {
+        self.map(|b| b.cluster(cluster))
     }
 
     /// A file in which the scheduler writes where it is. It is waited for until it is there.

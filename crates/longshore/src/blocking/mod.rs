@@ -27,7 +27,7 @@ pub use scatter::{ScatterAll, ScatterOne};
 
 use crate::call::{Call, TaskFn};
 use crate::client::{AsCompleted, Client as AsyncClient};
-use crate::client::{CallSet, Gather, TaskHandle, WaitFor, as_completed, wait};
+use crate::client::{CallSet, Gather, TaskHandle, Versions, WaitFor, as_completed, wait};
 use crate::error::Error;
 use crate::future::{TaskFuture, park_on};
 use crate::value::Value;
@@ -210,6 +210,14 @@ impl<R> Client<R> {
         self.wait_for(self.client.story(future))?
     }
 
+    /// Versions of Longshore in the binaries of all parts of the cluster.
+    ///
+    /// # Errors
+    /// As [`Client::who_has`](crate::Client::who_has).
+    pub fn versions(&self) -> Result<Versions, Error> {
+        self.wait_for(self.client.versions())?
+    }
+
     /// Waits until the scheduler has handled everything that this client said before.
     ///
     /// # Errors
@@ -236,6 +244,14 @@ impl<R> Client<R> {
     /// The client is closed, or the scheduler is gone.
     pub fn ready(&self) -> Result<(), Error> {
         self.wait_for(self.client.ready())?
+    }
+
+    /// Ends the whole cluster; see [`Client::shutdown`](crate::Client::shutdown).
+    ///
+    /// # Errors
+    /// As there, or [`Error::Blocking`] where waiting would hang.
+    pub fn shutdown(&self) -> Result<(), Error> {
+        self.wait_for(self.client.shutdown())?
     }
 
     /// Ends the session; see [`Client::close`](crate::Client::close).

@@ -2,7 +2,7 @@
 use super::closing::{Closing, EndCluster};
 use super::dialer::{Dialer, dial_scheduler};
 use super::driver::{Core, Driver, SchedulerLink};
-use super::session::{Ended, Phase, Session};
+use super::session::{Ended, Session};
 use super::{Client, scheduler_file};
 use crate::address::Address;
 use crate::cluster::LocalCluster;
@@ -67,6 +67,12 @@ impl<R: Runtime> ClientBuilder<R> {
     /// Where the scheduler is: `tcp://host:port`, `host:port`, `unix://path` or `inproc://name`.
     pub fn address(mut self, address: impl ToString) -> Self {
         self.place = Place::Address(address.to_string());
+        self
+    }
+
+    /// The scheduler of this cluster, which is in this process.
+    pub fn cluster<Q>(mut self, cluster: &LocalCluster<Q>) -> Self {
+        self.place = Place::Address(cluster.address().to_string());
         self
     }
 
@@ -208,18 +214,6 @@ async fn dial_unless_closed(session: &Arc<Session>, plan: &Plan) -> Option<Diall
         dialling.as_mut().poll(cx).map(Some)
     })
     .await
-}
-
-impl Session {
-    /// Waits until the link is up.
-    async fn up(&self) -> Result<(), Error> {
-        self.phase(|phase| match phase {
-            Phase::Dialling => None,
-            Phase::Up => Some(Ok(())),
-            Phase::Over(ended) | Phase::Finished(ended) => Some(Err(ended.error())),
-        })
-        .await
-    }
 }
 
 impl<R> fmt::Debug for ClientBuilder<R> {

@@ -1,5 +1,6 @@
 //! The end of a client: when the last handle goes, and when somebody waits for it.
 use super::session::{Phase, Session};
+use crate::error::Error;
 use longshore_rt::{BoxFuture, RuntimeExt};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,18 @@ impl Closing {
 
     pub(super) fn session(&self) -> &Arc<Session> {
         &self.session
+    }
+
+    /// Ends the whole cluster. When it returns, the scheduler has said goodbye or is gone.
+    ///
+    /// # Errors
+    /// There is no scheduler to be told.
+    pub(super) async fn shutdown(&self) -> Result<(), Error> {
+        let session = &self.session;
+        session.up().await?;
+        session.end_cluster();
+        self.close().await;
+        Ok(())
     }
 
     pub(super) async fn close(&self) {

@@ -95,6 +95,20 @@ impl<R> Client<R> {
         }
     }
 
+    /// Versions of Longshore in the binaries of all parts of the cluster.
+    ///
+    /// # Errors
+    /// As [`who_has`](Self::who_has).
+    pub async fn versions(&self) -> Result<Versions, Error> {
+        match self.ask(Query::Versions, "versions").await? {
+            Answer::Versions(scheduler, workers) => {
+                let client = env!("CARGO_PKG_VERSION").to_owned();
+                Ok(Versions { client, scheduler, workers: workers.into_iter().collect() })
+            }
+            _ => Err(Error::Answer { what: "versions" }),
+        }
+    }
+
     /// Waits until the scheduler has handled everything that this client said before.
     ///
     /// # Errors
@@ -113,6 +127,26 @@ impl<R> Client<R> {
 
     async fn ask(&self, query: Query, what: &'static str) -> Result<Answer, Error> {
         self.session().ask(query, what, Some(ANSWER_MAX)).await
+    }
+}
+
+/// Versions of Longshore in one cluster. From [`Client::versions`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Versions {
+    /// This program's.
+    pub client: String,
+    /// The scheduler's.
+    pub scheduler: String,
+    /// The workers', by their names.
+    pub workers: BTreeMap<String, String>,
+}
+
+impl Versions {
+    /// Whether all are the same.
+    #[must_use]
+    pub fn agree(&self) -> bool {
+        self.workers.values().chain([&self.scheduler]).all(|version| *version == self.client)
     }
 }
 

@@ -30,7 +30,7 @@ pub use builder::ClientBuilder;
 pub use call_set::CallSet;
 pub use gather::{Gather, GatherPart, TaskHandle};
 pub(crate) use in_task::ClientOfWorker;
-pub use info::WaitForWorkers;
+pub use info::{Versions, WaitForWorkers};
 pub use progress::progress;
 #[cfg(feature = "async-std")]
 pub use runtimes::AsyncStdClient;
@@ -39,6 +39,7 @@ pub use runtimes::ExecutorClient;
 pub use runtimes::SmolClient;
 #[cfg(feature = "tokio")]
 pub use runtimes::TokioClient;
+pub(crate) use runtimes::builder;
 pub use scatter::{ScatterAll, ScatterOne};
 pub(crate) use session::Session;
 pub use wait_for::{WaitFor, Waited, wait};
@@ -194,6 +195,18 @@ impl<R> Client<R> {
     pub async fn close(&self) -> Result<(), Error> {
         self.inner.close().await;
         Ok(())
+    }
+
+    /// Ends the whole cluster: its workers, wherever they run, its scheduler, and the sessions of all its clients. Supervisors do
+    /// not start the workers again. Returns when the scheduler has said goodbye; [`close`](Self::close) ends this client alone.
+    ///
+    /// # Errors
+    /// The client is closed, or the scheduler is gone.
+    ///
+    /// # Cancel safety
+    /// Once the scheduler was told, the cluster ends even if this is dropped.
+    pub async fn shutdown(&self) -> Result<(), Error> {
+        self.inner.shutdown().await
     }
 
     /// Whether the client was closed, or its scheduler is gone.

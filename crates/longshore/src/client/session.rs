@@ -191,6 +191,26 @@ impl Session {
         self.driver.wake();
     }
 
+    /// Tells the scheduler to end the cluster. The session ends by its goodbye, so that it is known to have heard.
+    pub(super) fn end_cluster(&self) {
+        self.with(|shared| {
+            if !shared.is_over() {
+                shared.closing = true;
+                shared.outbox.tell(ClientToScheduler::Shutdown);
+            }
+        });
+    }
+
+    /// Waits until the link is up.
+    pub(super) async fn up(&self) -> Result<(), Error> {
+        self.phase(|phase| match phase {
+            Phase::Dialling => None,
+            Phase::Up => Some(Ok(())),
+            Phase::Over(ended) | Phase::Finished(ended) => Some(Err(ended.error())),
+        })
+        .await
+    }
+
     /// Asks the scheduler. `limit` is how long the answer may take.
     ///
     /// # Errors

@@ -23,13 +23,14 @@ pub use longshore_proto::plan::WorkerPlan;
 pub use process::{Supervisor, WorkerEnd, init, init_with};
 
 use crate::address::Address;
+use crate::client::{self, Client};
+use crate::error::Error;
 use crate::scheduler::Scheduler;
 use crate::worker::Worker;
 use futures_lite::FutureExt;
-use longshore_rt::{DynRuntime, Runtime, RuntimeExt};
+use longshore_rt::{BlockOn, DynRuntime, Runtime, RuntimeExt};
 use std::fmt;
 use std::future::poll_fn;
-use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::task::Poll;
 use std::thread::available_parallelism;
@@ -48,7 +49,7 @@ pub struct LocalCluster<R = DynRuntime> {
     workers: Vec<Worker>,
     processes: Vec<Supervisor>,
     token: String,
-    runtime: PhantomData<fn() -> R>,
+    own: R,
 }
 
 /// How a local cluster is to be. From [`LocalCluster::builder`].
@@ -66,14 +67,15 @@ pub struct LocalClusterBuilder<R> {
     token: Option<String>,
     start_timeout: Duration,
     validate: bool,
-    runtime: PhantomData<fn() -> R>,
+    own: R,
 }
 
 impl<R: Runtime> LocalCluster<R> {
     /// A cluster whose scheduler, and whose workers unless they are processes, run on `rt`.
     pub fn builder(rt: R) -> LocalClusterBuilder<R> {
         LocalClusterBuilder {
-            rt: DynRuntime::without_block_on(rt),
+            rt: DynRuntime::without_block_on(rt.clone()),
+            own: rt,
             workers: None,
             threads_per_worker: None,
             processes: false,
@@ -85,8 +87,23 @@ impl<R: Runtime> LocalCluster<R> {
             token: None,
             start_timeout: Duration::from_secs(30),
             validate: false,
-            runtime: PhantomData,
         }
+    }
+}
+
+impl<R: BlockOn> LocalCluster<R> {
+    /// Connects a client, on the cluster's own runtime.
+    ///
+    /// On another runtime it is `Client::builder(rt).cluster(&cluster).connect().await`, and for a program that blocks
+    /// `blocking::Client::with(rt).cluster(&cluster).connect()`.
+    ///
+    /// # Errors
+    /// The cluster's scheduler is gone.
+    ///
+    /// # Cancel safety
+    /// Dropping it gives up the connection.
+    pub async fn client(&self) -> Result<Client<R>, Error> {
+        client::builder(self.own.clone()).cluster(self).connect().await
     }
 }
 
@@ -232,8 +249,8 @@ impl<R: Runtime> LocalClusterBuilder<R> {
                 here.push(self.start_here(name, threads, &scheduler).await?);
             }
         }
-        let (workers, runtime) = (here, PhantomData);
-        let cluster = LocalCluster { rt, scheduler, workers, processes, token, runtime };
+        let (workers, own) = (here, self.own.clone());
+        let cluster = LocalCluster { rt, scheduler, workers, processes, token, own };
         self.wait_for_workers(&cluster).await?;
         cluster.processes.iter().for_each(Supervisor::restart_when_dead);
         Ok(cluster)

@@ -146,6 +146,7 @@ impl Driver {
                 Action::ToClient { peer, message } => self.send_to_client(peer, message),
                 Action::Welcome { peer, welcome } => self.welcome(peer, welcome),
                 Action::Close { peer, reason } => self.close_peer(peer, &reason),
+                Action::End => self.end(),
             }
         }
         self.actions = actions;
@@ -226,15 +227,20 @@ impl Driver {
     }
 
     fn close(&mut self, reason: &str) {
-        self.closing = true;
-        self.acceptors.clear();
-        self.callers.drain().for_each(|(_, caller)| caller.reject(Reject::Closing));
         for peer in self.machine.workers() {
             let _ = self.workers.send(peer, SchedulerToWorker::Shutdown { reason: reason.to_owned() });
         }
         for peer in self.machine.clients() {
             let _ = self.clients.send(peer, SchedulerToClient::Goodbye { reason: reason.to_owned() });
         }
+        self.end();
+    }
+
+    /// Takes nobody in any more, and ends once all was said.
+    fn end(&mut self) {
+        self.closing = true;
+        self.acceptors.clear();
+        self.callers.drain().for_each(|(_, caller)| caller.reject(Reject::Closing));
         self.workers.close_all();
         self.clients.close_all();
     }

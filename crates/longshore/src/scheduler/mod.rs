@@ -95,7 +95,7 @@ impl<R> Scheduler<R> {
         let _ = self.task.await;
     }
 
-    /// Waits until it ends, which it does of its own only when its runtime ends.
+    /// Waits until it ends: because a client [shut the cluster down](crate::Client::shutdown), or with its runtime.
     pub async fn finished(&mut self) {
         let _ = (&mut self.task).await;
     }

@@ -179,6 +179,7 @@ impl<R: Runtime> WorkerBuilder<R> {
             memory_limit_bytes: self.memory_limit_bytes,
             resources: self.resources.clone(),
             registry,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
         });
         Hello { token: self.token.clone(), role }
     }

@@ -467,3 +467,28 @@ fn a_value_that_goes_through_the_scheduler_survives_the_loss_of_its_holder() {
     }
     assert_eq!((heard(&w, c), heard(&w, d)), (3, 2), "from the beginning, to both");
 }
+
+#[test]
+fn a_shutdown_is_told_to_everybody_and_then_the_end() {
+    let mut w = World::new();
+    let (worker, client, other) = (w.worker(1), w.client(), w.client());
+    w.submit(client, &[], true);
+    w.log.clear();
+    w.asks(client, ClientToScheduler::Shutdown);
+    let told = |action: &Action| match action {
+        Action::ToWorker { peer, message: SchedulerToWorker::End { reason } } => {
+            Some((*peer, reason.clone()))
+        }
+        Action::ToClient { peer, message: SchedulerToClient::Goodbye { reason } } => {
+            Some((*peer, reason.clone()))
+        }
+        _ => None,
+    };
+    let reason = "a client shut the cluster down".to_owned();
+    let (last, before) = w.log.split_last().unwrap();
+    assert_eq!(
+        before.iter().filter_map(told).collect::<Vec<_>>(),
+        [worker, client, other].map(|peer| (peer, reason.clone()))
+    );
+    assert_eq!(*last, Action::End);
+}

@@ -99,6 +99,7 @@ impl World {
             memory_limit_bytes: None,
             resources: vec![("gpu".into(), 2.0)],
             registry,
+            version: "1.2.3".into(),
         };
         self.workers.insert(peer, FakeWorker::default());
         self.event(Event::WorkerJoined { peer, hello });
@@ -162,6 +163,7 @@ impl World {
             match action {
                 Action::ToWorker { peer, message } => self.worker_hears(*peer, message),
                 Action::ToClient { peer, message } => self.client_hears(*peer, message),
+                Action::End => {}
                 Action::Close { peer, .. } => {
                     self.workers.remove(peer);
                     self.clients.remove(peer);

@@ -11,6 +11,8 @@ use std::time::Duration;
 const LEAVE_MS_MAX: u64 = 2_000;
 /// Exit status of a child that could not become a worker.
 const EXIT_FAILED: i32 = 70;
+/// Exit status of a worker whose cluster was ended, so that it is not started again.
+pub(super) const EXIT_CLUSTER_ENDED: i32 = 80;
 
 /// Makes worker processes possible: call it as the first line of `main`.
 ///
@@ -33,7 +35,7 @@ pub fn init_with(runtime: impl FnOnce(&str) -> Option<DynRuntime> + Send + 'stat
     let worker = thread::Builder::new().name("longshore-worker".into()).spawn(move || be_worker(runtime));
     let ended = worker.map(thread::JoinHandle::join);
     let status = match ended {
-        Ok(Ok(Ok(()))) => 0,
+        Ok(Ok(Ok(status))) => status,
         Ok(Ok(Err(error))) => fail(&error),
         Ok(Err(_)) => fail("its thread panicked"),
         Err(error) => fail(&error.to_string()),
@@ -51,7 +53,8 @@ fn fail(error: &str) -> i32 {
     EXIT_FAILED
 }
 
-fn be_worker(runtime: impl FnOnce(&str) -> Option<DynRuntime>) -> Result<(), String> {
+/// A worker's life, and the status to exit with.
+fn be_worker(runtime: impl FnOnce(&str) -> Option<DynRuntime>) -> Result<i32, String> {
     let plan = WorkerPlan::read(std::io::stdin().lock()).map_err(|e| with_sources(&e))?;
     thread::Builder::new()
         .name("longshore-parent".into())
@@ -72,7 +75,8 @@ fn be_worker(runtime: impl FnOnce(&str) -> Option<DynRuntime>) -> Result<(), Str
     }
     let lived = rt.block_on(async move { Ok::<_, WorkerError>(builder.start().await?.finished().await) });
     match lived {
-        Ok(Ok(WorkerExit::Closed | WorkerExit::Shutdown { .. })) => Ok(()),
+        Ok(Ok(WorkerExit::Closed | WorkerExit::Shutdown { .. })) => Ok(0),
+        Ok(Ok(WorkerExit::ClusterEnded { .. })) => Ok(EXIT_CLUSTER_ENDED),
         Ok(Ok(exit)) => Err(exit.to_string()),
         Ok(Err(e)) => Err(with_sources(&e)),
         Err(e) => Err(with_sources(&e)),

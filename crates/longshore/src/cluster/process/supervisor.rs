@@ -1,4 +1,5 @@
 //! Starts a worker process, watches it, and starts it anew when it dies.
+use super::child::EXIT_CLUSTER_ENDED;
 use atomic_waker::AtomicWaker;
 use longshore_proto::plan::{MARKER, PlanError, WorkerPlan};
 use std::future::poll_fn;
@@ -25,7 +26,8 @@ pub struct WorkerEnd {
     pub status: String,
 }
 
-/// Keeps one worker process running: starts it, watches it, and starts it again when it dies.
+/// Keeps one worker process running: starts it, watches it, and starts it again when it dies, unless it ended because a
+/// client [shut the cluster down](crate::Client::shutdown).
 ///
 /// The program must call [`longshore::init`](crate::init) first thing in its `main`. Dropping the supervisor tells the process to
 /// leave, which it does within some seconds.
@@ -151,6 +153,9 @@ impl Watch {
         loop {
             let born = std::time::Instant::now();
             let status = wait(&mut child, &self.shared);
+            if status.as_ref().is_ok_and(|s| s.code() == Some(EXIT_CLUSTER_ENDED)) {
+                self.shared.state().stopping = true;
+            }
             let end = WorkerEnd { name: self.plan.name.clone(), status: describe(status) };
             if !self.note_end(end) {
                 break;
