@@ -19,10 +19,13 @@ pub(crate) struct Args {
     /// Tasks for the throughput and memory metrics.
     #[arg(long)]
     n: Option<u64>,
+    /// Workers of the metric `many_workers`, which are drivers in one process.
+    #[arg(long)]
+    workers: Option<u64>,
     /// Repetitions of each metric.
     #[arg(long)]
     reps: Option<usize>,
-    /// Only metrics whose name contains one of these.
+    /// Only metrics whose name begins with one of these.
     metrics: Vec<String>,
     /// More arguments for the measuring program, after `--`.
     #[arg(last = true)]
@@ -42,6 +45,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     pass(&mut command, "--runtime", args.runtime.as_deref());
     pass(&mut command, "--mode", args.mode.as_deref());
     pass(&mut command, "--n", args.n.map(|n| n.to_string()).as_deref());
+    pass(&mut command, "--workers", args.workers.map(|n| n.to_string()).as_deref());
     pass(&mut command, "--reps", args.reps.map(|n| n.to_string()).as_deref());
     command.args(&args.metrics).args(&args.rest);
     run_command(&mut command)

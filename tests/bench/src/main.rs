@@ -8,6 +8,7 @@
 //! `longshore-bench machine` says what the machine can do without any framework.
 
 mod floor;
+mod kernel;
 mod metric;
 mod plan;
 mod process;
@@ -20,11 +21,11 @@ use anyhow::{Context, bail};
 use clap::Parser;
 
 use crate::floor::{machine, null_framework, raw_link};
-use crate::metric::Mode;
+use crate::metric::{Mode, Wanted};
 use crate::plan::Plan;
 use crate::report::Record;
-use crate::subject::Start;
 use crate::subject::longshore::RuntimeName;
+use crate::subject::{Shape, Start};
 
 /// Measures Longshore, each metric beside the floor of the same moment.
 #[derive(Debug, Parser)]
@@ -41,9 +42,12 @@ struct Args {
     /// The runtime of client, scheduler and workers: owned (the built-in one), tokio, smol or async-std.
     #[arg(long, default_value = "owned")]
     runtime: RuntimeName,
-    /// Tasks for the throughput and memory metrics.
+    /// Tasks for the throughput and memory metrics, up to ten millions.
     #[arg(long, default_value_t = 100_000)]
     n: usize,
+    /// Workers of the metric `many_workers`, which are drivers in one process.
+    #[arg(long, default_value_t = 1_000)]
+    workers: usize,
     /// Repetitions of each metric.
     #[arg(long, default_value_t = 5)]
     reps: usize,
@@ -56,7 +60,8 @@ struct Args {
     /// The commit that is measured, for the records.
     #[arg(long, default_value = "unknown")]
     commit: String,
-    /// Only metrics whose name contains one of these; `machine` for the machine itself.
+    /// Only metrics whose name begins with one of these, all but the series `sweep_..` when there is none; `machine` for
+    /// the machine itself.
     metrics: Vec<String>,
 }
 
@@ -87,7 +92,7 @@ fn measure(args: &Args) -> anyhow::Result<()> {
     let plan = Plan {
         modes: args.mode.map_or_else(|| vec![Mode::Tcp, Mode::Inproc], |mode| vec![mode]),
         metrics: args.metrics.clone(),
-        n: args.n,
+        wanted: Wanted { n: args.n, workers: args.workers },
         reps: args.reps,
         floor: null_framework::Options {
             eager: false,
@@ -105,7 +110,8 @@ fn measure(args: &Args) -> anyhow::Result<()> {
         }
     };
     let runtime = args.runtime;
-    let start = |mode: Mode| -> Box<dyn Start> { Box::new(move || subject::longshore::start(runtime, mode)) };
+    let start =
+        |shape: Shape| -> Box<dyn Start> { Box::new(move || subject::longshore::start(runtime, shape)) };
     let records = if args.floor { plan.run(None, show)? } else { plan.run(Some(&start), show)? };
     if !args.json {
         print!("{}", report::table(&records));
@@ -120,11 +126,14 @@ fn play(role: &str, args: &[String]) -> anyhow::Result<()> {
         machine::ECHO => machine::serve_echo(),
         machine::SINK => machine::serve_sink(),
         raw_link::FAR_END => raw_link::serve(),
-        null_framework::SCHEDULER => null_framework::serve_scheduler(null_framework::Options {
-            eager: arg(0)? == "eager",
-            spin_us: arg(1)?.parse()?,
-            ..null_framework::Options::default()
-        }),
+        null_framework::SCHEDULER => null_framework::serve_scheduler(
+            null_framework::Options {
+                eager: arg(0)? == "eager",
+                spin_us: arg(1)?.parse()?,
+                ..null_framework::Options::default()
+            },
+            arg(2)?.parse()?,
+        ),
         null_framework::WORKER => null_framework::serve_worker(
             arg(0)?,
             null_framework::Options {
@@ -135,6 +144,9 @@ fn play(role: &str, args: &[String]) -> anyhow::Result<()> {
         ),
         subject::longshore::SCHEDULER => subject::longshore::serve_scheduler(arg(0)?.parse()?),
         subject::longshore::WORKER => subject::longshore::serve_worker(arg(0)?.parse()?, arg(1)?, arg(2)?),
+        subject::longshore::CLIENT => {
+            subject::longshore::serve_client(arg(0)?.parse()?, arg(1)?, arg(2)?.parse()?)
+        }
         _ => bail!("there is no role {role}"),
     }
 }

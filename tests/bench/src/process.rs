@@ -1,8 +1,7 @@
-//! Child processes of this very program, and what the kernel says about a process.
+//! Child processes of this very program.
 
 use std::env;
 use std::fmt::Display;
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -72,29 +71,4 @@ pub(crate) fn announce(line: impl Display) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
-}
-
-/// Resident bytes of a process.
-///
-/// # Errors
-/// When the kernel does not say.
-pub(crate) fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/statm"))?;
-    let pages: u64 = text.split_whitespace().nth(1).context("no resident pages in statm")?.parse()?;
-    Ok(pages * rustix::param::page_size() as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_process_is_resident() {
-        assert!(resident_bytes(std::process::id()).unwrap() > 100_000);
-    }
-
-    #[test]
-    fn a_process_that_is_not_there_is_an_error() {
-        assert!(resident_bytes(u32::MAX).is_err());
-    }
 }

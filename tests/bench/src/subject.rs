@@ -8,9 +8,44 @@ use std::time::Duration;
 
 use anyhow::bail;
 
+use crate::metric::Mode;
+
+/// How large a cluster is, and where its parts are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) mode: Mode,
+    pub(crate) workers: usize,
+    pub(crate) clients: usize,
+    /// Workers run their tasks where they receive them, all on one thread, and the scheduler has another to itself.
+    pub(crate) has_instant_workers: bool,
+}
+
+impl Shape {
+    /// One client and two workers of one thread.
+    pub(crate) fn small(mode: Mode) -> Self {
+        Self { mode, workers: 2, clients: 1, has_instant_workers: false }
+    }
+}
+
+/// Processor seconds used so far, by role. What cannot be told apart is the client's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cpu {
+    pub(crate) scheduler: f64,
+    pub(crate) workers: f64,
+    pub(crate) client: f64,
+}
+
+/// The processes of a cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Processes {
+    pub(crate) scheduler: u32,
+    /// None when they live in the client's process.
+    pub(crate) workers: Vec<u32>,
+}
+
 /// A running cluster and its client. Results are checked, so a subject cannot be fast by being wrong.
 pub(crate) trait Subject {
-    /// Submits `n` calls that do nothing, at once, and waits for all of them.
+    /// Submits `n` calls that do nothing, at once, and waits for all of them. Several clients share the calls.
     fn noops(&mut self, n: usize) -> anyhow::Result<()>;
     /// Submits one call and waits for its result, `x + 1`.
     fn one(&mut self, x: u64) -> anyhow::Result<u64>;
@@ -20,16 +55,37 @@ pub(crate) trait Subject {
     fn tree(&mut self, leaves: usize) -> anyhow::Result<u64>;
     /// One call over the results of `n` others.
     fn fan_in(&mut self, n: usize) -> anyhow::Result<u64>;
+    /// One call, and `n` more that each add one to its result; the sum of theirs, `2 n`.
+    fn fan_out(&mut self, n: usize) -> anyhow::Result<u64>;
+    /// `n` calls at once, each given `bytes` bytes of its own and giving them back; how many came back.
+    fn echo(&mut self, n: usize, bytes: usize) -> anyhow::Result<u64>;
     /// Runs `n` calls and keeps their results wanted until the subject is dropped.
     fn hold(&mut self, n: usize) -> anyhow::Result<()>;
+    /// What the process of a client grows by when it holds the futures of `n` finished calls, in bytes.
+    fn client_growth(&mut self, n: usize) -> anyhow::Result<u64>;
     /// Brings an object of `bytes` from the client to a worker; how long that took.
     fn scatter(&mut self, bytes: usize) -> anyhow::Result<Duration>;
     /// Brings an object of `bytes` that a worker made to the client; how long that took.
     fn gather(&mut self, bytes: usize) -> anyhow::Result<Duration>;
     /// Makes `objects` of `bytes` each on one worker, then uses each on another; how long the using took.
     fn exchange(&mut self, objects: usize, bytes: usize) -> anyhow::Result<Duration>;
-    /// The process in which the scheduler lives.
-    fn scheduler_pid(&self) -> u32;
+    /// Where its parts live.
+    fn processes(&self) -> Processes;
+    /// Processor time used so far.
+    fn cpu(&self) -> anyhow::Result<Cpu> {
+        cpu_of(&self.processes())
+    }
+}
+
+/// Processor time of processes, by role.
+///
+/// # Errors
+/// When the kernel does not say.
+pub(crate) fn cpu_of(processes: &Processes) -> anyhow::Result<Cpu> {
+    let me = std::process::id();
+    let elsewhere = |pid: u32| if pid == me { Ok(0.0) } else { crate::kernel::cpu_seconds(pid) };
+    let workers = processes.workers.iter().map(|pid| elsewhere(*pid)).sum::<anyhow::Result<f64>>()?;
+    Ok(Cpu { scheduler: elsewhere(processes.scheduler)?, workers, client: crate::kernel::cpu_seconds(me)? })
 }
 
 /// Something that starts subjects.

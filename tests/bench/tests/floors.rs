@@ -23,11 +23,40 @@ fn names(records: &[Value]) -> Vec<&str> {
 
 #[test]
 fn the_null_framework_gives_right_results_in_place_and_with_a_compute_thread() {
-    let metrics = ["--floor", "--mode", "tcp", "noop", "chain", "tree", "fan_in", "memory", "startup"];
-    let expected = ["noop", "chain", "chain_ahead", "tree", "fan_in", "scheduler_memory", "startup"];
+    let metrics = [
+        "--floor",
+        "--mode",
+        "tcp",
+        "noop",
+        "chain",
+        "tree",
+        "fan_in",
+        "fan_out",
+        "scheduler_memory",
+        "startup",
+    ];
+    let roles = ["noop", "noop_scheduler_cpu", "noop_workers_cpu", "noop_client_cpu"];
+    let others =
+        ["chain", "chain", "chain", "chain", "tree", "fan_in", "scheduler_memory", "startup", "fan_out"];
+    let expected = [&roles[..], &others].concat();
     assert_eq!(names(&records(&metrics)), expected);
     assert_eq!(names(&records(&[&metrics[..], &["--compute-thread"]].concat())), expected);
     assert_eq!(names(&records(&[&metrics[..], &["--spin-us", "50"]].concat())), expected);
+}
+
+#[test]
+fn the_null_framework_serves_many_clients_and_gives_bytes_back() {
+    let found = records(&["--floor", "--mode", "tcp", "clients_16", "sweep_payload"]);
+    assert_eq!(names(&found)[0], "clients_16");
+    assert_eq!(found.iter().filter(|record| record["metric"] == "sweep_payload").count(), 7);
+}
+
+#[test]
+fn a_chain_has_a_floor_of_each_kind() {
+    let found = records(&["--floor", "--mode", "tcp", "chain"]);
+    let kinds: Vec<_> = found.iter().map(|record| record["floor_name"].as_str().unwrap()).collect();
+    let all = ["null, sent ahead", "null, sent ahead, compute thread", "null, compute thread", "null"];
+    assert_eq!(kinds, all);
 }
 
 #[test]

@@ -6,21 +6,41 @@ use serde_json::Value;
 
 fn records(arguments: &[&str]) -> Vec<Value> {
     let program = env!("CARGO_BIN_EXE_longshore-bench");
-    let fixed = ["--json", "--reps", "1", "--n", "500", "noop", "fan_in", "memory", "startup"];
-    let out = Command::new(program).args(fixed).args(arguments).output().unwrap();
+    let out =
+        Command::new(program).args(["--json", "--reps", "1", "--n", "500"]).args(arguments).output().unwrap();
     assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
     let text = String::from_utf8(out.stdout).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn check(mode: &str, runtime: &str) {
-    let found = records(&["--mode", mode, "--runtime", runtime]);
+    let metrics = ["noop", "fan_in", "scheduler_memory", "client_memory", "startup"];
+    let found = records(&[&["--mode", mode, "--runtime", runtime][..], &metrics].concat());
     let names: Vec<_> = found.iter().map(|record| record["metric"].as_str().unwrap()).collect();
-    let expected = ["noop", "fan_in", "scheduler_memory", "startup"];
-    // the memory of a scheduler is told only where it has a process of its own
-    let applies = |name: &&str| mode == "tcp" || *name != "scheduler_memory";
-    assert_eq!(names, expected.into_iter().filter(applies).collect::<Vec<_>>());
+    let by_role = ["noop", "noop_scheduler_cpu", "noop_workers_cpu", "noop_client_cpu"];
+    // roles and their memory are told apart only where each has a process of its own
+    let expected = match mode {
+        "tcp" => [&by_role[..], &metrics[1..]].concat(),
+        _ => vec!["noop", "noop_cpu", "fan_in", "startup"],
+    };
+    assert_eq!(names, expected);
     assert!(found.iter().all(|record| record["mode"] == mode && record["runtime"] == runtime));
+}
+
+#[test]
+fn many_workers_are_set_beside_two() {
+    let found = records(&["--mode", "inproc", "--workers", "20", "many_workers"]);
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().all(|record| record["n"] == 20 && record["floor_name"] == "2 workers"));
+    assert!(found.iter().all(|record| record["ratio_to_floor"].as_f64().unwrap() > 0.0));
+}
+
+#[test]
+fn many_clients_share_the_work_and_bytes_come_back() {
+    let found = records(&["--mode", "tcp", "clients_16", "fan_out", "sweep_payload"]);
+    let names: Vec<_> = found.iter().map(|record| record["metric"].as_str().unwrap()).collect();
+    assert_eq!(names[..2], ["fan_out", "clients_16"]);
+    assert_eq!(names[2..], ["sweep_payload"; 6]);
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub(crate) fn measure(reps: usize, commit: &str) -> anyhow::Result<Vec<Record>> 
     let records = PROBES
         .iter()
         .zip(runs)
-        .filter_map(|((metric, unit, _), runs)| Record::of_floor(metric, "machine", unit, 1, runs, commit));
+        .filter_map(|((metric, unit, _), runs)| Record::new(metric, unit, runs))
+        .map(|record| Record { mode: "machine".into(), commit: commit.into(), ..record });
     Ok(records.collect())
 }

@@ -29,3 +29,15 @@ pub(crate) struct Options {
     /// Microseconds that every process polls before it sleeps in the kernel.
     pub(crate) spin_us: u64,
 }
+
+impl Options {
+    /// What records call a null framework of this kind.
+    pub(crate) fn name(self) -> &'static str {
+        match (self.eager, self.compute_thread) {
+            (false, false) => "null",
+            (false, true) => "null, compute thread",
+            (true, false) => "null, sent ahead",
+            (true, true) => "null, sent ahead, compute thread",
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 
 use crate::process::{Role, announce};
-use crate::subject::{Subject, expect};
+use crate::subject::{Processes, Subject, expect};
 
 /// The role of the far end.
 pub(crate) const FAR_END: &str = "raw-far-end";
@@ -105,7 +105,19 @@ impl Subject for RawLink {
         bail!("a raw link runs nothing")
     }
 
+    fn fan_out(&mut self, _n: usize) -> anyhow::Result<u64> {
+        bail!("a raw link runs nothing")
+    }
+
+    fn echo(&mut self, _n: usize, _bytes: usize) -> anyhow::Result<u64> {
+        bail!("a raw link runs nothing")
+    }
+
     fn hold(&mut self, _n: usize) -> anyhow::Result<()> {
+        bail!("a raw link holds nothing")
+    }
+
+    fn client_growth(&mut self, _n: usize) -> anyhow::Result<u64> {
         bail!("a raw link holds nothing")
     }
 
@@ -128,7 +140,7 @@ impl Subject for RawLink {
         (0..objects).map(|_| self.exchange_once(bytes)).sum()
     }
 
-    fn scheduler_pid(&self) -> u32 {
-        self.far_end.pid()
+    fn processes(&self) -> Processes {
+        Processes { scheduler: self.far_end.pid(), workers: Vec::new() }
     }
 }

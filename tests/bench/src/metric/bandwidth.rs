@@ -1,9 +1,8 @@
 //! Bandwidth: one large object to a worker and back.
 
-use super::{Column, Metric, Mode};
+use super::{Column, Floor, Metric, Mode, Wanted, raw_link};
 use crate::floor::null_framework::Options;
-use crate::floor::raw_link::RawLink;
-use crate::subject::{Start, Subject, warm};
+use crate::subject::{Start, warm};
 
 #[derive(Debug)]
 pub(super) struct Bandwidth;
@@ -15,25 +14,24 @@ impl Metric for Bandwidth {
         true
     }
 
-    fn columns(&self) -> &'static [Column] {
-        &[Column { name: "scatter", unit: "MiB/s" }, Column { name: "gather", unit: "MiB/s" }]
+    fn columns(&self, _mode: Mode) -> &'static [Column] {
+        const { &[Column::new("scatter", "MiB/s"), Column::new("gather", "MiB/s")] }
     }
 
     /// MiB rather than calls.
-    fn size(&self, _wanted: usize) -> usize {
-        OBJECT_MIB
+    fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
+        vec![OBJECT_MIB]
     }
 
-    fn measure(&self, start: &dyn Start, n: usize) -> anyhow::Result<Vec<f64>> {
+    fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
         let mut subject = warm(start)?;
         let scatter = subject.scatter(n << 20)?;
         let gather = subject.gather(n << 20)?;
         Ok([scatter, gather].map(|took| n as f64 / took.as_secs_f64()).to_vec())
     }
 
-    /// One connection into fresh memory. Inside one process nothing need move, so there is no floor to speak of.
-    fn floor(&self, mode: Mode, _base: Options) -> Option<Box<dyn Start>> {
-        let start = || -> anyhow::Result<Box<dyn Subject>> { Ok(Box::new(RawLink::start()?)) };
-        (mode == Mode::Tcp).then(|| Box::new(start) as Box<dyn Start>)
+    /// Inside one process nothing need move, so there is no floor to speak of.
+    fn floors(&self, mode: Mode, _base: Options) -> Vec<Floor> {
+        if mode == Mode::Tcp { vec![raw_link()] } else { Vec::new() }
     }
 }

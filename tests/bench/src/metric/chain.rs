@@ -2,36 +2,35 @@
 
 use std::time::Instant;
 
-use super::{Column, Metric, Mode, least};
+use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
 use crate::subject::{Start, expect, warm};
 
-/// The same chain against either floor.
+/// The usual chain, which either mode can run often.
+pub(super) const SHORT: &[Column] = &[Column::new("chain", "us/task")];
+/// One so deep that nothing may depend on its depth, between processes only.
+pub(super) const DEEP: &[Column] = &[Column::new("deep_chain", "us/task")];
+
 #[derive(Debug)]
 pub(super) struct Chain {
-    /// Whether the floor sends dependents ahead of their inputs, to the worker that will have them.
-    pub(super) ahead: bool,
+    pub(super) name: &'static [Column],
+    pub(super) links: usize,
 }
 
-const LINKS: usize = 2_000;
-
 impl Metric for Chain {
-    fn applies(&self, _mode: Mode) -> bool {
-        true
+    fn applies(&self, mode: Mode) -> bool {
+        mode == Mode::Tcp || self.name[0].name == SHORT[0].name
     }
 
-    fn columns(&self) -> &'static [Column] {
-        if self.ahead {
-            return &[Column { name: "chain_ahead", unit: "us/task" }];
-        }
-        &[Column { name: "chain", unit: "us/task" }]
+    fn columns(&self, _mode: Mode) -> &'static [Column] {
+        self.name
     }
 
-    fn size(&self, _wanted: usize) -> usize {
-        LINKS
+    fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
+        vec![self.links]
     }
 
-    fn measure(&self, start: &dyn Start, n: usize) -> anyhow::Result<Vec<f64>> {
+    fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
         let mut subject = warm(start)?;
         let begin = Instant::now();
         let result = subject.chain(n)?;
@@ -40,7 +39,19 @@ impl Metric for Chain {
         Ok(vec![took.as_secs_f64() * 1e6 / n as f64])
     }
 
-    fn floor(&self, mode: Mode, base: Options) -> Option<Box<dyn Start>> {
-        Some(least(mode, Options { eager: self.ahead, ..base }))
+    /// With dependents sent ahead of their inputs, to the worker that will have them, first; and for a chain of some
+    /// length everything between that and a round trip through the scheduler for each link.
+    fn floors(&self, mode: Mode, base: Options) -> Vec<Floor> {
+        let ahead = least(mode, Options { eager: true, ..base });
+        if mode == Mode::Inproc || self.name[0].name == DEEP[0].name {
+            return vec![ahead];
+        }
+        let compute_thread = Options { compute_thread: true, ..base };
+        vec![
+            ahead,
+            least(mode, Options { eager: true, ..compute_thread }),
+            least(mode, compute_thread),
+            least(mode, Options { compute_thread: false, ..base }),
+        ]
     }
 }

@@ -1,9 +1,8 @@
 //! Exchange: large objects made on one worker and used on another.
 
-use super::{Column, Metric, Mode};
+use super::{Column, Floor, Metric, Mode, Wanted, raw_link};
 use crate::floor::null_framework::Options;
-use crate::floor::raw_link::RawLink;
-use crate::subject::{Start, Subject, warm};
+use crate::subject::{Start, warm};
 
 #[derive(Debug)]
 pub(super) struct Exchange;
@@ -17,22 +16,21 @@ impl Metric for Exchange {
         mode == Mode::Tcp
     }
 
-    fn columns(&self) -> &'static [Column] {
-        &[Column { name: "worker_to_worker", unit: "MiB/s" }]
+    fn columns(&self, _mode: Mode) -> &'static [Column] {
+        const { &[Column::new("worker_to_worker", "MiB/s")] }
     }
 
     /// MiB rather than calls.
-    fn size(&self, _wanted: usize) -> usize {
-        OBJECTS * OBJECT_MIB
+    fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
+        vec![OBJECTS * OBJECT_MIB]
     }
 
-    fn measure(&self, start: &dyn Start, n: usize) -> anyhow::Result<Vec<f64>> {
+    fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
         let took = warm(start)?.exchange(OBJECTS, (n / OBJECTS) << 20)?;
         Ok(vec![n as f64 / took.as_secs_f64()])
     }
 
-    /// One connection into fresh memory.
-    fn floor(&self, _mode: Mode, _base: Options) -> Option<Box<dyn Start>> {
-        Some(Box::new(|| -> anyhow::Result<Box<dyn Subject>> { Ok(Box::new(RawLink::start()?)) }))
+    fn floors(&self, _mode: Mode, _base: Options) -> Vec<Floor> {
+        vec![raw_link()]
     }
 }

@@ -2,29 +2,35 @@
 
 use std::time::Instant;
 
-use super::{Column, Metric, Mode, least};
+use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
 use crate::subject::{Start, expect, warm};
 
-#[derive(Debug)]
-pub(super) struct FanIn;
+/// The usual one.
+pub(super) const SMALL: &[Column] = &[Column::new("fan_in", "ms")];
+/// One over more inputs than fit anything that is sized for the usual; between processes only.
+pub(super) const LARGE: &[Column] = &[Column::new("large_fan_in", "ms")];
 
-const INPUTS: usize = 2_000;
+#[derive(Debug)]
+pub(super) struct FanIn {
+    pub(super) name: &'static [Column],
+    pub(super) inputs: usize,
+}
 
 impl Metric for FanIn {
-    fn applies(&self, _mode: Mode) -> bool {
-        true
+    fn applies(&self, mode: Mode) -> bool {
+        mode == Mode::Tcp || self.name[0].name == SMALL[0].name
     }
 
-    fn columns(&self) -> &'static [Column] {
-        &[Column { name: "fan_in", unit: "ms" }]
+    fn columns(&self, _mode: Mode) -> &'static [Column] {
+        self.name
     }
 
-    fn size(&self, _wanted: usize) -> usize {
-        INPUTS
+    fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
+        vec![self.inputs]
     }
 
-    fn measure(&self, start: &dyn Start, n: usize) -> anyhow::Result<Vec<f64>> {
+    fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
         let mut subject = warm(start)?;
         let begin = Instant::now();
         let result = subject.fan_in(n)?;
@@ -33,7 +39,7 @@ impl Metric for FanIn {
         Ok(vec![took.as_secs_f64() * 1e3])
     }
 
-    fn floor(&self, mode: Mode, base: Options) -> Option<Box<dyn Start>> {
-        Some(least(mode, base))
+    fn floors(&self, mode: Mode, base: Options) -> Vec<Floor> {
+        vec![least(mode, base)]
     }
 }

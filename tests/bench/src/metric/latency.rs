@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Column, Metric, Mode, least};
+use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
 use crate::report::percentile;
 use crate::subject::{Start, expect, warm};
@@ -19,15 +19,15 @@ impl Metric for Latency {
         true
     }
 
-    fn columns(&self) -> &'static [Column] {
-        &[Column { name: "latency_p50", unit: "us" }, Column { name: "latency_p99", unit: "us" }]
+    fn columns(&self, _mode: Mode) -> &'static [Column] {
+        const { &[Column::new("latency_p50", "us"), Column::new("latency_p99", "us")] }
     }
 
-    fn size(&self, _wanted: usize) -> usize {
-        CALLS
+    fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
+        vec![CALLS]
     }
 
-    fn measure(&self, start: &dyn Start, n: usize) -> anyhow::Result<Vec<f64>> {
+    fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
         let mut subject = warm(start)?;
         let mut samples = Vec::with_capacity(n);
         for x in 0..(n + WARM_CALLS) as u64 {
@@ -42,8 +42,14 @@ impl Metric for Latency {
         Ok(vec![percentile(&mut samples, 0.5), percentile(&mut samples, 0.99)])
     }
 
-    /// With a compute thread: a worker that answers heartbeats while a task runs must have one.
-    fn floor(&self, mode: Mode, base: Options) -> Option<Box<dyn Start>> {
-        Some(least(mode, Options { compute_thread: true, ..base }))
+    /// With a compute thread first: a worker that answers heartbeats while a task runs must have one.
+    fn floors(&self, mode: Mode, base: Options) -> Vec<Floor> {
+        match mode {
+            Mode::Tcp => vec![
+                least(mode, Options { compute_thread: true, ..base }),
+                least(mode, Options { compute_thread: false, ..base }),
+            ],
+            Mode::Inproc => vec![least(mode, base)],
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Column, Metric, Mode, least};
+use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
 use crate::subject::{Start, expect};
 
@@ -14,15 +14,15 @@ impl Metric for Startup {
         true
     }
 
-    fn columns(&self) -> &'static [Column] {
-        &[Column { name: "startup", unit: "ms" }]
+    fn columns(&self, _mode: Mode) -> &'static [Column] {
+        const { &[Column::new("startup", "ms")] }
     }
 
-    fn size(&self, _wanted: usize) -> usize {
-        1
+    fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
+        vec![1]
     }
 
-    fn measure(&self, start: &dyn Start, _n: usize) -> anyhow::Result<Vec<f64>> {
+    fn measure(&self, start: &dyn Start, _mode: Mode, _n: usize) -> anyhow::Result<Vec<f64>> {
         let begin = Instant::now();
         let mut subject = start.start()?;
         let result = subject.one(1)?;
@@ -31,7 +31,7 @@ impl Metric for Startup {
         Ok(vec![took.as_secs_f64() * 1e3])
     }
 
-    fn floor(&self, mode: Mode, base: Options) -> Option<Box<dyn Start>> {
-        Some(least(mode, base))
+    fn floors(&self, mode: Mode, base: Options) -> Vec<Floor> {
+        vec![least(mode, base)]
     }
 }

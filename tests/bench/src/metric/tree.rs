@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Column, Metric, Mode, least};
+use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
 use crate::subject::{Start, expect, warm};
 
@@ -16,16 +16,16 @@ impl Metric for Tree {
         true
     }
 
-    fn columns(&self) -> &'static [Column] {
-        &[Column { name: "tree", unit: "us/task" }]
+    fn columns(&self, _mode: Mode) -> &'static [Column] {
+        const { &[Column::new("tree", "us/task")] }
     }
 
     /// Calls, not leaves.
-    fn size(&self, _wanted: usize) -> usize {
-        2 * LEAVES - 1
+    fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
+        vec![2 * LEAVES - 1]
     }
 
-    fn measure(&self, start: &dyn Start, n: usize) -> anyhow::Result<Vec<f64>> {
+    fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
         let mut subject = warm(start)?;
         let begin = Instant::now();
         let result = subject.tree(n.div_ceil(2))?;
@@ -36,7 +36,7 @@ impl Metric for Tree {
     }
 
     /// With dependents sent ahead of their inputs.
-    fn floor(&self, mode: Mode, base: Options) -> Option<Box<dyn Start>> {
-        Some(least(mode, Options { eager: true, ..base }))
+    fn floors(&self, mode: Mode, base: Options) -> Vec<Floor> {
+        vec![least(mode, Options { eager: true, ..base })]
     }
 }

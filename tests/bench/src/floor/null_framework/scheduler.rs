@@ -1,4 +1,4 @@
-//! The scheduler process: one thread, three connections, one table.
+//! The scheduler process: one thread, a connection to each peer, one table.
 
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
@@ -24,6 +24,8 @@ enum State {
 struct Record {
     id: u64,
     waiting: u32,
+    /// The connection of the client that submitted it.
+    client: u8,
     worker: u8,
     state: State,
     want: bool,
@@ -41,7 +43,6 @@ struct Table {
     out: Vec<Vec<u8>>,
     /// The connection of each worker.
     workers: Vec<usize>,
-    client: usize,
     turn: usize,
     load: [u32; WORKERS],
     eager: bool,
@@ -73,9 +74,10 @@ impl Table {
         if self.load[other] < self.load[self.turn] { other } else { self.turn }
     }
 
-    fn submit(&mut self, id: u64, deps: &[u64], args: &[u8], want: bool) -> anyhow::Result<()> {
+    fn submit(&mut self, client: u8, id: u64, deps: &[u64], args: &[u8], want: bool) -> anyhow::Result<()> {
         let task = u32::try_from(self.tasks.len())?;
-        let deps: Box<[u32]> = deps.iter().map(|key| self.index[key]).collect();
+        let id = key(client, id);
+        let deps: Box<[u32]> = deps.iter().map(|id| self.index[&key(client, *id)]).collect();
         let mut waiting = 0;
         for dep in &deps {
             let input = &mut self.tasks[*dep as usize];
@@ -86,7 +88,7 @@ impl Table {
         }
         let together = self.one_place(&deps);
         self.index.insert(id, task);
-        self.tasks.push(Record { id, waiting, want, args: args.into(), deps, ..Record::default() });
+        self.tasks.push(Record { id, waiting, client, want, args: args.into(), deps, ..Record::default() });
         match together {
             _ if waiting == 0 => {
                 let worker = self.place(task);
@@ -113,7 +115,8 @@ impl Table {
         task.args = Box::default();
         self.load[usize::from(task.worker)] -= 1;
         if task.want {
-            put(&mut self.out[self.client], &Down::Finished { id, result })?;
+            let of_client = id & ((1 << CLIENT_SHIFT) - 1);
+            put(&mut self.out[usize::from(task.client)], &Down::Finished { id: of_client, result })?;
         }
         for dependent in std::mem::take(&mut task.dependents) {
             let record = &mut self.tasks[dependent as usize];
@@ -126,33 +129,43 @@ impl Table {
         Ok(())
     }
 
-    fn on_frame(&mut self, frame: &[u8]) -> anyhow::Result<()> {
+    fn on_frame(&mut self, from: u8, frame: &[u8]) -> anyhow::Result<()> {
         match postcard::from_bytes(frame)? {
             Up::HelloClient | Up::HelloWorker => Ok(()),
-            Up::Submit { id, deps, args, want } => self.submit(id, &deps, args, want),
+            Up::Submit { id, deps, args, want } => self.submit(from, id, &deps, args, want),
             Up::Done { id, result } => self.done(id, result),
         }
     }
 }
 
+/// Clients count their calls for themselves; the number of the connection makes ids of all clients distinct. Workers
+/// connect first, so those of the first client stay as they are.
+fn key(client: u8, id: u64) -> u64 {
+    u64::from(client).saturating_sub(WORKERS as u64) << CLIENT_SHIFT | id
+}
+
+/// The bits of an id below those of its client.
+const CLIENT_SHIFT: u32 = 56;
+
 #[derive(Debug)]
 struct Link {
+    number: u8,
     stream: TcpStream,
     inbox: Inbox,
     /// How much of the table's outgoing bytes the kernel has.
     written: usize,
 }
 
-/// Runs the scheduler until a peer closes.
+/// Runs the scheduler of two workers and as many clients until a peer closes.
 ///
 /// # Errors
 /// When a peer says what it must not.
-pub(crate) fn serve(options: Options) -> anyhow::Result<()> {
+pub(crate) fn serve(options: Options, clients: usize) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     announce(listener.local_addr()?)?;
     let mut table = Table { eager: options.eager, ..Table::default() };
     let mut links = Vec::new();
-    for _ in 0..=WORKERS {
+    for _ in 0..WORKERS + clients {
         links.push(welcome(&listener, &mut table)?);
     }
     for link in &mut links {
@@ -177,25 +190,25 @@ fn welcome(listener: &TcpListener, table: &mut Table) -> anyhow::Result<Link> {
     let (stream, _) = listener.accept()?;
     stream.set_nodelay(true)?;
     let mut inbox = Inbox::new();
-    let number = table.out.len();
+    let number = u8::try_from(table.out.len())?;
     while !inbox.has_frame() {
         if inbox.fill(&stream)? == 0 {
             bail!("a peer left before it said what it is");
         }
     }
     match inbox.next().map(postcard::from_bytes).transpose()? {
-        Some(Up::HelloClient) => table.client = number,
-        Some(Up::HelloWorker) => table.workers.push(number),
+        Some(Up::HelloClient) => {}
+        Some(Up::HelloWorker) => table.workers.push(usize::from(number)),
         _ => bail!("a peer did not say what it is"),
     }
     stream.set_nonblocking(true)?;
     table.out.push(Vec::new());
-    Ok(Link { stream, inbox, written: 0 })
+    Ok(Link { number, stream, inbox, written: 0 })
 }
 
 fn take_frames(link: &mut Link, table: &mut Table) -> anyhow::Result<()> {
     while let Some(frame) = link.inbox.next() {
-        table.on_frame(frame)?;
+        table.on_frame(link.number, frame)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rustix::event::{PollFd, Timespec, poll};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// To the scheduler.
 #[derive(Debug, Serialize, Deserialize)]
@@ -16,13 +16,13 @@ pub(super) enum Up<'a> {
     Submit {
         id: u64,
         deps: Vec<u64>,
-        #[serde(borrow)]
+        #[serde(borrow, serialize_with = "at_once")]
         args: &'a [u8],
         want: bool,
     },
     Done {
         id: u64,
-        #[serde(borrow)]
+        #[serde(borrow, serialize_with = "at_once")]
         result: &'a [u8],
     },
 }
@@ -36,15 +36,20 @@ pub(super) enum Down<'a> {
         deps: Vec<u64>,
         #[serde(borrow)]
         inline: Vec<&'a [u8]>,
-        #[serde(borrow)]
+        #[serde(borrow, serialize_with = "at_once")]
         args: &'a [u8],
     },
     /// To the client.
     Finished {
         id: u64,
-        #[serde(borrow)]
+        #[serde(borrow, serialize_with = "at_once")]
         result: &'a [u8],
     },
+}
+
+/// Bytes as one piece rather than one by one; what is written is the same.
+fn at_once<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 /// Appends one frame: its length in four bytes, then the message.
@@ -57,13 +62,17 @@ pub(super) fn put<T: Serialize>(out: &mut Vec<u8>, message: &T) -> anyhow::Resul
     Ok(())
 }
 
-/// A number as the null framework carries it; nothing is zero.
+/// A number as the null framework carries it; nothing is zero, and more than a number counts as its length.
 pub(super) fn value(bytes: &[u8]) -> anyhow::Result<u64> {
-    if bytes.is_empty() {
-        return Ok(0);
+    match bytes.len() {
+        0 => Ok(0),
+        length if length > NUMBER_BYTES => Ok(length as u64),
+        _ => Ok(u64::from_le_bytes(bytes.try_into().context("a number has eight bytes")?)),
     }
-    Ok(u64::from_le_bytes(bytes.try_into().context("a value has eight bytes")?))
 }
+
+/// What a number takes; longer values are opaque.
+pub(super) const NUMBER_BYTES: usize = 8;
 
 /// Bytes received and not yet taken.
 #[derive(Debug)]
@@ -149,8 +158,9 @@ mod tests {
     }
 
     #[test]
-    fn values_have_eight_bytes_or_none() {
+    fn values_have_eight_bytes_or_none_or_are_opaque() {
         assert_eq!(value(&[]).unwrap(), 0);
+        assert_eq!(value(&[1; 20]).unwrap(), 20);
         assert_eq!(value(&5_u64.to_le_bytes()).unwrap(), 5);
         assert!(value(&[1]).is_err());
     }

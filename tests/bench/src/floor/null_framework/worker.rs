@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 use rustix::event::{PollFd, PollFlags};
 
 use super::Options;
-use super::wire::{Down, Inbox, Up, put, value, wait_ready};
+use super::wire::{Down, Inbox, NUMBER_BYTES, Up, put, value, wait_ready};
 use crate::process::announce;
 
 /// Results this worker made.
@@ -43,8 +43,8 @@ fn in_place(mut stream: &TcpStream, options: Options) -> anyhow::Result<()> {
             return Ok(());
         }
         while let Some(frame) = inbox.next() {
-            let job = Job::decode(frame)?;
-            finish(&mut out, &job, job.run(&mut store)?)?;
+            let mut job = Job::decode(frame)?;
+            finish(&mut out, &mut job, &mut store)?;
         }
         if stream.write_all(&out).is_err() {
             return Ok(());
@@ -96,9 +96,8 @@ fn compute(queue: &Receiver<Vec<Job>>, made: &Sender<Vec<u8>>, mut bell: &UnixSt
     let mut store = Store::default();
     for batch in queue {
         let mut out = Vec::new();
-        for job in batch {
-            let result = job.run(&mut store)?;
-            finish(&mut out, &job, result)?;
+        for mut job in batch {
+            finish(&mut out, &mut job, &mut store)?;
         }
         if made.send(out).is_err() || bell.write_all(&[1]).is_err() {
             break;
@@ -115,7 +114,12 @@ fn drain(mut rung: &UnixStream) -> io::Result<()> {
     }
 }
 
-fn finish(out: &mut Vec<u8>, job: &Job, result: u64) -> anyhow::Result<()> {
+/// Runs the job and says so.
+fn finish(out: &mut Vec<u8>, job: &mut Job, store: &mut Store) -> anyhow::Result<()> {
+    if let Some(bytes) = job.echo.take() {
+        return put(out, &Up::Done { id: job.id, result: &black_box(bytes) });
+    }
+    let result = job.run(store)?;
     put(out, &Up::Done { id: job.id, result: &result.to_le_bytes() })
 }
 
@@ -126,6 +130,8 @@ struct Job {
     sum: u64,
     /// Inputs that this worker made itself.
     local: Vec<u64>,
+    /// What to give back, when the argument is more than a number.
+    echo: Option<Vec<u8>>,
 }
 
 impl Job {
@@ -133,7 +139,8 @@ impl Job {
         let Down::Run { id, deps, inline, args } = postcard::from_bytes(frame)? else {
             bail!("a worker got what is for a client");
         };
-        let mut job = Self { id, sum: value(args)?, local: Vec::new() };
+        let echo = (args.len() > NUMBER_BYTES).then(|| args.to_vec());
+        let mut job = Self { id, sum: value(args)?, local: Vec::new(), echo };
         for (dep, bytes) in deps.into_iter().zip(inline) {
             if bytes.is_empty() {
                 job.local.push(dep);
@@ -144,7 +151,7 @@ impl Job {
         Ok(job)
     }
 
-    /// The one function there is: the sum of argument and inputs, plus one.
+    /// The other function there is: the sum of argument and inputs, plus one.
     fn run(&self, store: &mut Store) -> anyhow::Result<u64> {
         let mut sum = self.sum;
         for dep in &self.local {

@@ -1,0 +1,63 @@
+//! Idle: how often a worker without work wakes up, and what it holds beyond its binary.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::{Column, Floor, Metric, Mode, Wanted, least};
+use crate::floor::null_framework::Options;
+use crate::kernel::{anonymous_bytes, wake_ups};
+use crate::subject::{Start, warm};
+
+#[derive(Debug)]
+pub(super) struct Idle;
+
+/// Long enough for some heartbeats.
+const WATCHED_MS: usize = 3_000;
+/// What the work before may still do.
+const SETTLE: Duration = Duration::from_millis(200);
+
+impl Metric for Idle {
+    /// Inside one process a worker has no wake-ups of its own.
+    fn applies(&self, mode: Mode) -> bool {
+        mode == Mode::Tcp
+    }
+
+    fn columns(&self, _mode: Mode) -> &'static [Column] {
+        const {
+            &[
+                Column::new("idle_wake_ups", "1/s"),
+                Column::new("idle_scheduler_wake_ups", "1/s"),
+                Column::new("idle_memory", "MiB"),
+            ]
+        }
+    }
+
+    /// Milliseconds.
+    fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
+        vec![WATCHED_MS]
+    }
+
+    fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
+        let subject = warm(start)?;
+        let processes = subject.processes();
+        let worker = *processes.workers.first().context("the cluster has no worker process")?;
+        // tidy: allow(sleep): to watch something do nothing takes time, whatever happens meanwhile
+        thread::sleep(SETTLE);
+        let before = (wake_ups(worker)?, wake_ups(processes.scheduler)?);
+        // tidy: allow(sleep): as above
+        thread::sleep(Duration::from_millis(n as u64));
+        let after = (wake_ups(worker)?, wake_ups(processes.scheduler)?);
+        let each_second = |count: f64| count * 1e3 / n as f64;
+        Ok(vec![
+            each_second(after.0 - before.0),
+            each_second(after.1 - before.1),
+            anonymous_bytes(worker)? as f64 / f64::from(1 << 20),
+        ])
+    }
+
+    fn floors(&self, mode: Mode, base: Options) -> Vec<Floor> {
+        vec![least(mode, Options { compute_thread: true, ..base })]
+    }
+}
