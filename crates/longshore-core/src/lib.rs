@@ -5,6 +5,7 @@
 //! machine can be run through years of cluster life in a unit test, and everything it did can be printed as a [`story`].
 
 pub mod client;
+mod id_map;
 pub mod scheduler;
 pub mod story;
 pub mod worker;

@@ -1,8 +1,9 @@
 //! Futures by the task they await.
 //!
 //! One token per future and nothing else: a future's state lives in the future, so a million of them cost a million words
-//! here. Several futures may await one task; each has an entry of its own.
+//! here. Several futures may await one task: the first stands in a map, the others in a table of their own.
 use super::event::Token;
+use crate::id_map::IdMap;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use longshore_proto::TaskId;
@@ -10,7 +11,9 @@ use std::hash::BuildHasher;
 
 #[derive(Debug)]
 pub(super) struct Futures<D> {
-    table: HashTable<D>,
+    first: IdMap<D>,
+    /// Futures of tasks that already have one.
+    others: HashTable<D>,
     hash: FixedState,
     /// Whether a task may have several futures. Most sessions never share one, and need not look for more.
     shares: bool,
@@ -18,12 +21,19 @@ pub(super) struct Futures<D> {
 
 impl<D: Token> Futures<D> {
     pub(super) fn new() -> Self {
-        Futures { table: HashTable::new(), hash: FixedState::default(), shares: false }
+        Futures {
+            first: IdMap::new(0),
+            others: HashTable::new(),
+            hash: FixedState::default(),
+            shares: false,
+        }
     }
 
     pub(super) fn insert(&mut self, token: D) {
-        let hash = &self.hash;
-        self.table.insert_unique(hash.hash_one(token.id()), token, |t| hash.hash_one(t.id()));
+        if let Some(older) = self.first.insert(token.id(), token) {
+            let hash = &self.hash;
+            self.others.insert_unique(hash.hash_one(older.id()), older, |t| hash.hash_one(t.id()));
+        }
     }
 
     /// From now on a task may have several futures.
@@ -38,36 +48,44 @@ impl<D: Token> Futures<D> {
 
     /// Any future of `id`.
     pub(super) fn any(&self, id: TaskId) -> Option<&D> {
-        self.table.find(self.hash.hash_one(id), |t| t.id() == id)
+        self.first.get(id)
     }
 
     /// All futures of `id`.
     pub(super) fn of(&self, id: TaskId) -> impl Iterator<Item = &D> {
-        self.table.iter_hash(self.hash.hash_one(id)).filter(move |t| t.id() == id)
+        let others = self.others.iter_hash(self.hash.hash_one(id)).filter(move |t| t.id() == id);
+        self.first.get(id).into_iter().chain(others)
     }
 
     /// Removes this very future; whether it was there.
     pub(super) fn remove(&mut self, token: &D) -> bool {
-        const KEEP_LEN: usize = 4096;
-        let hash = &self.hash;
-        let found = self.table.find_entry(hash.hash_one(token.id()), |t| t == token);
-        let removed = found.map(|entry| entry.remove()).is_ok();
-        let (len, capacity) = (self.table.len(), self.table.capacity());
-        if capacity > KEEP_LEN && len < capacity / 8 {
-            self.table.shrink_to(2 * len, |t| hash.hash_one(t.id()));
+        let id = token.id();
+        if self.first.get(id) != Some(token) {
+            return self.remove_other(|t| t == token, id).is_some();
         }
-        removed
+        self.first.remove(id);
+        if !self.others.is_empty()
+            && let Some(next) = self.remove_other(|t| t.id() == id, id)
+        {
+            self.first.insert(id, next);
+        }
+        true
+    }
+
+    fn remove_other(&mut self, is_it: impl Fn(&D) -> bool, id: TaskId) -> Option<D> {
+        let found = self.others.find_entry(self.hash.hash_one(id), is_it).ok()?;
+        Some(found.remove().0)
     }
 
     /// Removes all of them, in the order of their ids.
     pub(super) fn take_all(&mut self) -> Vec<D> {
-        let mut all: Vec<D> = self.table.drain().collect();
+        let mut all: Vec<D> = self.first.drain().chain(self.others.drain()).collect();
         // Map order must decide nothing, not even who learns of a loss first.
         all.sort_by_key(Token::id);
         all
     }
 
     pub(super) fn len(&self) -> usize {
-        self.table.len()
+        self.first.len() + self.others.len()
     }
 }

@@ -1,12 +1,11 @@
 //! All tasks: a slab of records, an index by id, and the one function that changes a state.
 use super::task::{Slot, State, Task};
+use crate::id_map::IdMap;
 use crate::story::Story;
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 use longshore_proto::query::TaskCounts;
 use longshore_proto::{TaskHandle, TaskId, Time};
-use std::hash::BuildHasher;
 use std::mem;
+use std::num::NonZeroU32;
 
 /// Where a record stands, and how often the place was used before.
 #[derive(Debug)]
@@ -15,13 +14,26 @@ struct Place {
     task: Option<Task>,
 }
 
+/// A slot that takes four bytes even where there may be none.
+#[derive(Copy, Clone, Debug)]
+struct PackedSlot(NonZeroU32);
+
+impl PackedSlot {
+    fn new(slot: Slot) -> Self {
+        PackedSlot(NonZeroU32::new(slot + 1).expect("slots end before u32::MAX"))
+    }
+
+    fn slot(self) -> Slot {
+        self.0.get() - 1
+    }
+}
+
 /// All tasks.
 #[derive(Debug)]
 pub(super) struct Table {
     places: Vec<Place>,
     free: Vec<Slot>,
-    index: HashTable<Slot>,
-    hasher: FixedState,
+    index: IdMap<PackedSlot>,
     counts: TaskCounts,
     next_token: u32,
 }
@@ -31,8 +43,7 @@ impl Table {
         Table {
             places: Vec::new(),
             free: Vec::new(),
-            index: HashTable::new(),
-            hasher: FixedState::with_seed(hash_seed),
+            index: IdMap::new(hash_seed),
             counts: TaskCounts::default(),
             next_token: 0,
         }
@@ -41,7 +52,7 @@ impl Table {
     /// Adds a task. Its id must not be in the table.
     pub(super) fn insert(&mut self, task: Task) -> Slot {
         *task.state.count(&mut self.counts) += 1;
-        let hash = self.hasher.hash_one(task.id);
+        let id = task.id;
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.places[slot as usize].task = Some(task);
@@ -53,8 +64,8 @@ impl Table {
                 slot
             }
         };
-        let Table { places, index, hasher, .. } = self;
-        index.insert_unique(hash, slot, |s| hasher.hash_one(id_at(places, *s)));
+        let before = self.index.insert(id, PackedSlot::new(slot));
+        debug_assert!(before.is_none(), "an id is added once");
         slot
     }
 
@@ -65,17 +76,13 @@ impl Table {
         place.generation = place.generation.wrapping_add(1);
         self.free.push(slot);
         *task.state.count(&mut self.counts) -= 1;
-        let hash = self.hasher.hash_one(task.id);
-        match self.index.find_entry(hash, |s| *s == slot) {
-            Ok(entry) => drop(entry.remove()),
-            Err(_) => debug_assert!(false, "an indexed task is in the index"),
-        }
+        let indexed = self.index.remove(task.id);
+        debug_assert!(indexed.is_some_and(|s| s.slot() == slot), "a task is in the index");
         Some(task)
     }
 
     pub(super) fn find(&self, id: TaskId) -> Option<Slot> {
-        let hash = self.hasher.hash_one(id);
-        self.index.find(hash, |s| id_at(&self.places, *s) == id).copied()
+        self.index.get(id).map(|s| s.slot())
     }
 
     /// The slot a handle names, unless the task is gone.
@@ -137,8 +144,4 @@ impl std::ops::IndexMut<Slot> for Table {
     fn index_mut(&mut self, slot: Slot) -> &mut Task {
         self.get_mut(slot).expect("a live slot")
     }
-}
-
-fn id_at(places: &[Place], slot: Slot) -> TaskId {
-    places[slot as usize].task.as_ref().expect("an indexed slot is live").id
 }
