@@ -148,7 +148,8 @@ mod tests {
     fn a_run_shares_pages_and_lone_ids_have_none() {
         let map = filled((0..640).map(|seq| id(7, seq)));
         assert_eq!((map.pages.len(), map.alone.len()), (10, 1), "the first of a run is not known as such");
-        let map = filled((0..640u64).map(|seq| id(seq.wrapping_mul(0x9e37_79b9_7f4a_7c15), seq * 0xc2b2_ae3d)));
+        let map =
+            filled((0..640u64).map(|seq| id(seq.wrapping_mul(0x9e37_79b9_7f4a_7c15), seq * 0xc2b2_ae3d)));
         assert_eq!((map.pages.len(), map.alone.len()), (0, 640));
     }
 

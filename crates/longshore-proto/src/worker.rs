@@ -104,7 +104,7 @@ pub struct Input {
 pub enum InputSource {
     /// Right here.
     Inline(Payload),
-    /// The worker holds it already, or it is on its way to it.
+    /// The worker holds it already, it is on its way to it, or a task assigned to it makes it.
     Held,
     /// Other workers hold it.
     Peers {

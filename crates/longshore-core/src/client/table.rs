@@ -21,12 +21,7 @@ pub(super) struct Futures<D> {
 
 impl<D: Token> Futures<D> {
     pub(super) fn new() -> Self {
-        Futures {
-            first: IdMap::new(0),
-            others: HashTable::new(),
-            hash: FixedState::default(),
-            shares: false,
-        }
+        Futures { first: IdMap::new(0), others: HashTable::new(), hash: FixedState::default(), shares: false }
     }
 
     pub(super) fn insert(&mut self, token: D) {

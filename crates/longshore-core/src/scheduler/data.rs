@@ -3,7 +3,7 @@
 //! A large value that a client puts in stays with the client, its *source*, until a worker needs it or it is to be spread; the
 //! client is then told to push it to that worker directly.
 use super::placement::Restriction;
-use super::task::{FunctionRef, Order, Slot, State, Stored, Task};
+use super::task::{FunctionRef, Order, Phase, Slot, State, Stored, Task};
 use super::{Actions, Machine, to_client, to_worker};
 use longshore_proto::client::{Chunk, Scatter};
 use longshore_proto::{Payload, PeerId, SchedulerToClient, SchedulerToWorker, TaskHandle};
@@ -207,12 +207,15 @@ impl Machine {
         for slot in &lost {
             self.set(*slot, State::Released);
         }
-        let stranded: Vec<Slot> = (self.tasks.iter())
-            .filter(|(_, t)| matches!(t.state, State::Queued | State::Waiting { .. }))
-            .filter(|(_, t)| t.inputs.iter().any(|i| lost.contains(i)))
-            .map(|(s, _)| s)
-            .collect();
-        stranded.into_iter().for_each(|slot| self.plan_again(slot));
+        let uses_lost = |t: &Task| t.inputs.iter().any(|i| lost.contains(i));
+        let stranded: Vec<Slot> = self.tasks.iter().filter(|(_, t)| uses_lost(t)).map(|(s, _)| s).collect();
+        for slot in stranded {
+            match self.tasks[slot].state {
+                State::Queued | State::Waiting { .. } => self.plan_again(slot),
+                State::Assigned { phase: Phase::Ahead { .. }, .. } => self.recall(slot, out),
+                _ => {}
+            }
+        }
         for slot in lost {
             if self.tasks[slot].is_wanted() && matches!(self.tasks[slot].state, State::Released) {
                 self.plan(slot);

@@ -49,6 +49,7 @@ use longshore_proto::{
 };
 use placement::{Classes, Ranking};
 use relay::Relay;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use table::Table;
 use task::{Slot, State};
@@ -191,6 +192,10 @@ pub struct Machine {
     lost: Vec<Slot>,
     /// Tasks to look at again: somebody may have stopped needing them.
     check: Vec<Slot>,
+    /// Waiting tasks of which an input was just assigned: they may be sent after it.
+    followers: VecDeque<Slot>,
+    /// Tasks sent ahead of an input that is not made where it was to be made.
+    recalls: Vec<Slot>,
     /// Tasks that fail because an input did, with the token of their wait.
     failing: Vec<(Slot, u32, Arc<TaskFailure>)>,
     /// Values to be released, by worker.
@@ -222,6 +227,8 @@ impl Machine {
             relays: Vec::new(),
             lost: Vec::new(),
             check: Vec::new(),
+            followers: VecDeque::new(),
+            recalls: Vec::new(),
             failing: Vec::new(),
             releasing: Vec::new(),
             config,

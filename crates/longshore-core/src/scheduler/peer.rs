@@ -1,5 +1,5 @@
 //! Workers and clients come, fall silent and go.
-use super::task::{Slot, State};
+use super::task::{Phase, Slot, State};
 use super::{Action, Actions, CloseReason, Machine, to_client, to_worker};
 use longshore_proto::handshake::WorkerHello;
 use longshore_proto::{
@@ -153,9 +153,12 @@ impl Machine {
         self.lose_pushes(peer);
         self.lose_relays(peer, None, out);
         for slot in worker.assigned {
+            // What was sent ahead had not begun, as far as anybody knows: it is no suspect.
+            let may_have_run =
+                !matches!(self.tasks[slot].state, State::Assigned { phase: Phase::Ahead { .. }, .. });
             match died {
-                Some(reason) => self.run_after_death(slot, &worker.hello.name, reason, out),
-                None => self.plan_again(slot),
+                Some(reason) if may_have_run => self.run_after_death(slot, &worker.hello.name, reason, out),
+                _ => self.plan_again(slot),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A task that is needed waits for its inputs, or queues when they are there.
 use super::Machine;
 use super::placement::Restriction;
-use super::task::{FunctionRef, Slot, State};
+use super::task::{FunctionRef, Phase, Slot, State};
 use longshore_proto::{FailureKind, TaskFailure};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ impl Machine {
             }
             let token = self.tasks.token();
             let mut failed = None;
-            let mut missing = 0;
+            let (mut missing, mut assigned) = (0, 0);
             for i in 0..self.tasks[slot].inputs.len() {
                 let input = self.tasks[slot].inputs[i];
                 let input_task = &mut self.tasks[input];
@@ -25,6 +25,7 @@ impl Machine {
                     State::Inline(_) | State::Stored(_) => continue,
                     State::Failed(f) => failed = Some(Arc::clone(f)),
                     State::Released => todo.push(input),
+                    State::Assigned { .. } => assigned += 1,
                     _ => {}
                 }
                 input_task.waiters.push((slot, token));
@@ -38,6 +39,8 @@ impl Machine {
             match failed {
                 Some(failure) => self.failing.push((slot, token, failure)),
                 None if missing == 0 => self.enqueue(slot),
+                // It may be possible to send it after them.
+                None if missing == assigned => self.look_at(slot),
                 None => {}
             }
         }
@@ -63,8 +66,19 @@ impl Machine {
             match &mut task.state {
                 State::Waiting { missing, token: current } if *current == token => {
                     *missing -= 1;
+                    match *missing {
+                        0 => self.enqueue(waiter),
+                        // One worker may make all the others.
+                        _ => self.look_at(waiter),
+                    }
+                }
+                State::Assigned { worker, phase: Phase::Ahead { missing, token: current }, .. }
+                    if *current == token =>
+                {
+                    *missing -= 1;
                     if *missing == 0 {
-                        self.enqueue(waiter);
+                        let worker = *worker;
+                        self.change_phase(waiter, worker, Phase::Sent);
                     }
                 }
                 _ => {}
@@ -85,6 +99,7 @@ impl Machine {
     pub(super) fn plan_again(&mut self, slot: Slot) {
         self.stop_needing_inputs(slot);
         self.set(slot, State::Released);
+        self.recall_followers(slot);
         if self.tasks[slot].is_needed() {
             self.plan(slot);
         } else {

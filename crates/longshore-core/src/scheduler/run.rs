@@ -1,6 +1,7 @@
 //! Workers report how a run ended.
 use super::task::{Phase, Slot, State, Stored};
 use super::{Actions, Machine, to_client, to_worker};
+use longshore_proto::client::Chunk;
 use longshore_proto::worker::Produced;
 use longshore_proto::{Attempt, PeerId, SchedulerToClient, SchedulerToWorker, TaskFailure, TaskHandle};
 use smallvec::smallvec;
@@ -150,6 +151,11 @@ impl Machine {
             let holders = stored.holders.to_vec();
             self.introduce_peers(peer, &holders, out);
             return out.push(to_worker(peer, SchedulerToWorker::Holders { task, holders }));
+        }
+        // It made the value itself, and had let go of it before a task came that had been sent ahead of it.
+        if let State::Inline(value) = &self.tasks[slot].state {
+            let chunk = Chunk { task, total: value.nbytes() as u64, offset: 0, bytes: value.clone() };
+            return out.push(to_worker(peer, SchedulerToWorker::Store(chunk)));
         }
         self.take_back_users(peer, slot, out);
     }

@@ -16,10 +16,12 @@ impl Machine {
             if !self.lost.is_empty() {
                 self.recover(out);
             } else if let Some((slot, token, failure)) = self.failing.pop() {
-                let waits = self.tasks.get(slot).map(|t| &t.state);
-                if matches!(waits, Some(State::Waiting { token: current, .. }) if *current == token) {
+                if self.tasks.still_waits(slot, token) {
+                    self.call_off(slot, out);
                     self.fail(slot, failure, out);
                 }
+            } else if let Some(slot) = self.recalls.pop() {
+                self.recall(slot, out);
             } else if let Some(slot) = self.check.pop() {
                 self.check(slot, out);
             } else {
@@ -96,12 +98,18 @@ impl Machine {
 
     /// Stops work that nobody needs.
     pub(super) fn stop(&mut self, slot: Slot, out: &mut Actions) {
-        if let Some(worker) = self.unassign(slot) {
+        self.call_off(slot, out);
+        self.unassign(slot);
+        self.stop_needing_inputs(slot);
+        self.set(slot, State::Released);
+    }
+
+    /// Has the worker of an assigned task drop it.
+    pub(super) fn call_off(&mut self, slot: Slot, out: &mut Actions) {
+        if let State::Assigned { worker, .. } = self.tasks[slot].state {
             let (task, attempt) = (self.tasks.handle(slot), Attempt(self.tasks[slot].attempt));
             out.push(to_worker(worker, SchedulerToWorker::Cancel { task, attempt }));
         }
-        self.stop_needing_inputs(slot);
-        self.set(slot, State::Released);
     }
 
     fn forget(&mut self, slot: Slot) {

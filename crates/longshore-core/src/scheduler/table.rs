@@ -1,5 +1,5 @@
 //! All tasks: a slab of records, an index by id, and the one function that changes a state.
-use super::task::{Slot, State, Task};
+use super::task::{Phase, Slot, State, Task};
 use crate::id_map::IdMap;
 use crate::story::Story;
 use longshore_proto::query::TaskCounts;
@@ -111,6 +111,18 @@ impl Table {
         *to.count(&mut self.counts) += 1;
         story.task(now, handle, to.name(), u64::from(task.attempt));
         mem::replace(&mut task.state, to)
+    }
+
+    /// Whether a task was sent ahead of its inputs in the wait of that token.
+    pub(super) fn is_ahead(&self, slot: Slot, token: u32) -> bool {
+        let state = self.get(slot).map(|t| &t.state);
+        matches!(state, Some(State::Assigned { phase: Phase::Ahead { token: t, .. }, .. }) if *t == token)
+    }
+
+    /// Whether a task waits for inputs in the wait of that token, here or ahead of them at a worker.
+    pub(super) fn still_waits(&self, slot: Slot, token: u32) -> bool {
+        let state = self.get(slot).map(|t| &t.state);
+        matches!(state, Some(State::Waiting { token: t, .. }) if *t == token) || self.is_ahead(slot, token)
     }
 
     /// A token no current wait has.

@@ -4,7 +4,7 @@
 //!            +-----------------------------------------------+
 //!            v                                               | input lost
 //! Released -> Waiting -> Queued -> Assigned -> Inline | Stored -> Released (nobody needs the value, or it was lost)
-//!    ^          |          |          |  |
+//!    ^          |          |          |  |            (Waiting -> Assigned: sent ahead of inputs made there)
 //!    |          +----------+----------+  +-> Queued (worker lost, given back, retried)
 //!    |                     v
 //!    +-- retry --------- Failed
@@ -61,6 +61,8 @@ pub(super) enum State {
 pub(super) enum Phase {
     /// Sent.
     Sent,
+    /// Sent ahead of so many of its inputs, which the same worker makes; `token` is that of its wait for them.
+    Ahead { missing: u32, token: u32 },
     /// Asked back.
     Retracting,
     /// Waits for other tasks and uses no thread.

@@ -1,7 +1,8 @@
 //! Everything that must be true between events. Tests and the simulator check it after each.
 use super::Machine;
 use super::relay::Relay;
-use super::task::{FunctionRef, Slot, State, Task};
+use super::task::{FunctionRef, Phase, Slot, State, Task};
+use longshore_proto::PeerId;
 use longshore_proto::query::TaskCounts;
 
 impl Machine {
@@ -57,9 +58,13 @@ impl Machine {
                 )
             }
             State::Queued => ensure(task.inputs.iter().all(done), || "queued without its inputs".into()),
-            State::Assigned { worker, position, .. } => {
+            State::Assigned { worker, position, phase, .. } => {
                 let listed = self.workers.get(*worker).and_then(|w| w.assigned.get(*position as usize));
-                ensure(listed == Some(&slot), || "not in its worker's list".into())
+                ensure(listed == Some(&slot), || "not in its worker's list".into())?;
+                match phase {
+                    Phase::Ahead { missing, .. } => self.check_ahead(task, *worker, *missing),
+                    _ => Ok(()),
+                }
             }
             State::Inline(_) => {
                 ensure(task.inputs.is_empty(), || "done for good and still has inputs".into())
@@ -82,6 +87,15 @@ impl Machine {
         ensure(task.users > 0 || task.is_wanted(), || "nobody keeps it".into())
     }
 
+    fn check_ahead(&self, task: &Task, peer: PeerId, missing: u32) -> Result<(), String> {
+        let lacking: Vec<_> = task.inputs.iter().filter(|i| !self.tasks[**i].state.is_done()).collect();
+        let made_there =
+            |i: &Slot| matches!(self.tasks[*i].state, State::Assigned { worker, .. } if worker == peer);
+        ensure(missing as usize == lacking.len() && lacking.iter().all(|i| made_there(i)), || {
+            format!("sent ahead of {missing} inputs, lacks {lacking:?}; are all of them made there?")
+        })
+    }
+
     fn check_workers(&self) -> Result<(), String> {
         for (peer, worker) in self.workers.iter() {
             let mut occupancy = 0;
@@ -91,7 +105,7 @@ impl Machine {
                         ensure(*worker == peer && *position as usize == at, || {
                             format!("{peer:?} lists a task of another place")
                         })?;
-                        occupancy += if *phase == super::task::Phase::Seceded { 0 } else { *estimate_ns };
+                        occupancy += if *phase == Phase::Seceded { 0 } else { *estimate_ns };
                     }
                     _ => return Err(format!("{peer:?} lists task {slot}, which is not assigned")),
                 }

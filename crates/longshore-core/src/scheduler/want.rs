@@ -1,9 +1,7 @@
 //! Clients let go of tasks, stop them, have them run again or leave them to themselves.
 use super::task::{FunctionRef, Slot, State};
-use super::{Actions, Machine, to_client, to_worker};
-use longshore_proto::{
-    Attempt, FailureKind, PeerId, SchedulerToClient, SchedulerToWorker, TaskFailure, TaskId,
-};
+use super::{Actions, Machine, to_client};
+use longshore_proto::{FailureKind, PeerId, SchedulerToClient, TaskFailure, TaskId};
 use std::sync::Arc;
 
 impl Machine {
@@ -64,23 +62,17 @@ impl Machine {
                 continue;
             }
             let waiters = std::mem::take(&mut self.tasks[slot].waiters);
-            todo.extend(waiters.iter().filter(|(w, token)| self.still_waits(*w, *token)).map(|(w, _)| *w));
+            todo.extend(
+                waiters.iter().filter(|(w, token)| self.tasks.still_waits(*w, *token)).map(|(w, _)| *w),
+            );
             self.tasks[slot].waiters = waiters;
             self.cancel(slot, out);
         }
     }
 
-    fn still_waits(&self, slot: Slot, token: u32) -> bool {
-        let state = self.tasks.get(slot).map(|t| &t.state);
-        matches!(state, Some(State::Waiting { token: current, .. }) if *current == token)
-    }
-
     /// Ends a pending task as cancelled.
     fn cancel(&mut self, slot: Slot, out: &mut Actions) {
-        if let State::Assigned { worker, .. } = self.tasks[slot].state {
-            let (task, attempt) = (self.tasks.handle(slot), Attempt(self.tasks[slot].attempt));
-            out.push(to_worker(worker, SchedulerToWorker::Cancel { task, attempt }));
-        }
+        self.call_off(slot, out);
         let task = &self.tasks[slot];
         let name = self.functions.name(task.function);
         let failure = TaskFailure::new(FailureKind::Cancelled, task.id, name, "it was cancelled");

@@ -20,6 +20,8 @@ pub(super) struct Worker {
     pub occupancy_ns: u64,
     /// Assigned tasks that wait for other tasks and use no thread.
     pub seceded: u32,
+    /// Assigned tasks that were sent ahead of their inputs.
+    pub ahead: u32,
     /// Stored values it has a copy of.
     pub holds: HashSet<Slot, FixedState>,
     pub stored_bytes: u64,
@@ -49,6 +51,7 @@ impl Worker {
             assigned: Vec::new(),
             occupancy_ns: 0,
             seceded: 0,
+            ahead: 0,
             holds: HashSet::default(),
             stored_bytes: 0,
             knows_function: HashSet::default(),
@@ -62,9 +65,16 @@ impl Worker {
     }
 
     /// Notes a task as assigned and gives its place in the list.
-    pub(super) fn assign(&mut self, slot: Slot, estimate_ns: u64, needs: &[(String, f64)]) -> u32 {
+    pub(super) fn assign(
+        &mut self,
+        slot: Slot,
+        estimate_ns: u64,
+        phase: Phase,
+        needs: &[(String, f64)],
+    ) -> u32 {
         self.assigned.push(slot);
         self.occupancy_ns += estimate_ns;
+        self.change_phase(Phase::Sent, phase, estimate_ns);
         self.hold(needs, -1.0);
         u32::try_from(self.assigned.len() - 1).expect("a bounded list")
     }
@@ -90,6 +100,7 @@ impl Worker {
     pub(super) fn change_phase(&mut self, from: Phase, to: Phase, estimate_ns: u64) {
         match from {
             Phase::Sent => {}
+            Phase::Ahead { .. } => self.ahead -= 1,
             Phase::Retracting => self.retracting -= 1,
             Phase::Seceded => {
                 self.seceded -= 1;
@@ -98,6 +109,7 @@ impl Worker {
         }
         match to {
             Phase::Sent => {}
+            Phase::Ahead { .. } => self.ahead += 1,
             Phase::Retracting => self.retracting += 1,
             Phase::Seceded => {
                 self.seceded += 1;
@@ -146,9 +158,10 @@ impl Worker {
         self.occupancy_ns / self.threads() as u64
     }
 
-    /// Tasks beyond what its threads can run now.
+    /// Tasks that could run elsewhere, beyond what its threads can run now.
     pub(super) fn surplus(&self) -> usize {
-        self.assigned.len().saturating_sub(self.threads() + self.retracting as usize)
+        let fixed = self.threads() + self.retracting as usize + self.ahead as usize;
+        self.assigned.len().saturating_sub(fixed)
     }
 
     /// Whether this is the first time it hears of the function.

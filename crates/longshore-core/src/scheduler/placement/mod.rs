@@ -3,11 +3,13 @@
 //! * [`queue`]: runnable tasks in the order in which they are to run.
 //! * [`class`]: tasks that may run on the same workers share a queue.
 //! * [`ranking`]: workers by load.
+//! * [`ahead`]: tasks that go to a worker before their inputs are there.
 //!
 //! Placement happens once per batch of events. The lightest worker gets a run of tasks until it is a little ahead of the next
 //! one, so that a million tiny tasks cost a few looks at the ranking and two long ones still go to two workers. A task whose
 //! large inputs are stored goes to the holder of most bytes if that has room.
 
+mod ahead;
 mod class;
 mod queue;
 mod ranking;
@@ -37,6 +39,7 @@ impl Machine {
             for class in self.classes_in_order() {
                 self.place_class(class, out);
             }
+            self.place_ahead(out);
             // A task may have turned out to need a class of its own.
             if !self.reclassified {
                 return;
@@ -158,7 +161,7 @@ impl Machine {
         bytes.into_iter().max_by_key(|(peer, sum)| (*sum, std::cmp::Reverse(*peer))).map(|(peer, _)| peer)
     }
 
-    /// Hands a task to a worker.
+    /// Hands a task to a worker: one that is ready to run, or one that waits for what that worker will make.
     fn assign(&mut self, slot: Slot, peer: PeerId, out: &mut Actions) {
         self.introduce_function(slot, peer, out);
         let inputs = self.inputs_for(slot, peer, out);
@@ -167,8 +170,12 @@ impl Machine {
         task.attempt += 1;
         let class = task.options.as_ref().map_or(0, |o| o.class);
         let restriction = &self.classes[class].restriction;
+        let phase = match task.state {
+            State::Waiting { missing, token } => Phase::Ahead { missing, token },
+            _ => Phase::Sent,
+        };
         let Some(worker) = self.workers.get_mut(peer) else { return };
-        let position = worker.assign(slot, estimate_ns, &restriction.resources);
+        let position = worker.assign(slot, estimate_ns, phase, &restriction.resources);
         worker.solo |= restriction.solo;
         out.push(to_worker(
             peer,
@@ -183,8 +190,9 @@ impl Machine {
                 task: self.tasks.handle(slot),
             }),
         ));
-        self.set(slot, State::Assigned { worker: peer, position, estimate_ns, phase: Phase::Sent });
+        self.set(slot, State::Assigned { worker: peer, position, estimate_ns, phase });
         self.ranking.touch(peer);
+        self.look_at_followers(slot);
     }
 
     fn introduce_function(&mut self, slot: Slot, peer: PeerId, out: &mut Actions) {
@@ -223,7 +231,8 @@ impl Machine {
                     self.introduce_peers(peer, &holders, out);
                     InputSource::Peers { nbytes, holders }
                 }
-                _ => unreachable!("a queued task has all its inputs"),
+                // The worker makes it before it runs this task.
+                _ => InputSource::Held,
             };
             inputs.push(Input { task: self.tasks.handle(input), source });
         }

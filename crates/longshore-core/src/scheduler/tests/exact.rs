@@ -211,7 +211,7 @@ fn a_lost_value_is_made_again_with_the_inputs_it_needs() {
     let b = w.worker(1);
     w.die(a);
     assert_eq!(w.end(c, y), End::Pending);
-    assert_eq!(w.assigned(b), [x]);
+    assert_eq!(w.assigned(b), [x, y]);
     w.finish(b, 0, STORED);
     w.finish(b, 0, STORED);
     assert_eq!(w.end(c, y), End::Value);

@@ -1,4 +1,5 @@
 //! The machine alone: a state, an event, the exact actions; then random lives of a whole cluster.
+mod ahead;
 mod exact;
 mod random;
 mod world;

@@ -1,0 +1,93 @@
+//! A task is sent ahead of its inputs to the worker that will make them.
+//!
+//! When everything a task still lacks was assigned to one worker, that worker can run the task as soon as it has made the
+//! rest, without a word from here: a chain costs no round trips. Room is the bound, as for any task, so that no more than
+//! a window of work is ever promised to a worker whose neighbours are idle. Should an input come about otherwise (it is
+//! asked back, retried or lost with its worker), the task is called back and waits like any other.
+use crate::scheduler::task::{FunctionRef, Phase, Slot, State, Task};
+use crate::scheduler::{Actions, Machine};
+use longshore_proto::PeerId;
+
+/// A task of more inputs is looked at once they are all there, and not each time that one of them comes or is assigned.
+const INPUTS_LEN_MAX: usize = 16;
+
+impl Machine {
+    /// Sends ahead what waits for the tasks that were just assigned.
+    pub(super) fn place_ahead(&mut self, out: &mut Actions) {
+        let heads = self.classes.iter().filter_map(|class| Some(class.queue.peek()?.0.rank));
+        let first_rank = heads.min().unwrap_or(i32::MAX);
+        while let Some(slot) = self.followers.pop_front() {
+            // What is more urgent and could run now must find room.
+            let is_urgent = |task: &Task| task.order.rank <= first_rank;
+            if self.tasks.get(slot).is_some_and(is_urgent)
+                && let Some(worker) = self.maker_of_all(slot)
+            {
+                self.assign(slot, worker, out);
+            }
+        }
+    }
+
+    /// Has the tasks that wait for this one, which was just assigned, looked at.
+    pub(super) fn look_at_followers(&mut self, slot: Slot) {
+        for at in 0..self.tasks[slot].waiters.len() {
+            self.look_at(self.tasks[slot].waiters[at].0);
+        }
+    }
+
+    /// Has it looked at, in the next placement, whether a waiting task can be sent ahead.
+    pub(in crate::scheduler) fn look_at(&mut self, slot: Slot) {
+        if self.tasks.get(slot).is_some_and(|t| t.inputs.len() <= INPUTS_LEN_MAX) {
+            self.followers.push_back(slot);
+        }
+    }
+
+    /// The one worker that makes all that a waiting task lacks, if it may run the task too and has room.
+    fn maker_of_all(&self, slot: Slot) -> Option<PeerId> {
+        let task = self.tasks.get(slot).filter(|t| matches!(t.state, State::Waiting { .. }))?;
+        if !self.may_go_ahead(task) {
+            return None;
+        }
+        let mut maker = None;
+        for input in &task.inputs {
+            match &self.tasks[*input].state {
+                State::Inline(_) | State::Stored(_) => {}
+                State::Assigned { worker, phase: Phase::Sent | Phase::Ahead { .. }, .. } => {
+                    if *maker.get_or_insert(*worker) != *worker {
+                        return None;
+                    }
+                }
+                _ => return None,
+            }
+        }
+        let (peer, class) = (maker?, task.class());
+        let worker = self.workers.get(peer).filter(|w| w.has_room(&self.config))?;
+        let admitted = class == 0 || self.classes[class].restriction.admits(worker, &self.functions);
+        (admitted && self.knows_function(peer, slot)).then_some(peer)
+    }
+
+    /// Whether a task can be promised to a worker before it can run. One that must not run twice cannot: should the worker
+    /// die, nobody would know whether it had begun. Neither can one that takes resources, or would rather be elsewhere.
+    fn may_go_ahead(&self, task: &Task) -> bool {
+        let restriction = &self.classes[task.class()].restriction;
+        let free = restriction.resources.is_empty() && !restriction.solo && !restriction.loose;
+        free && task.function != FunctionRef::DATA && !task.options.as_ref().is_some_and(|o| o.no_rerun)
+    }
+
+    /// Has the tasks called back that were sent ahead of this one, which is not made where it was to be made.
+    pub(in crate::scheduler) fn recall_followers(&mut self, slot: Slot) {
+        let (tasks, waiters) = (&self.tasks, &self.tasks[slot].waiters);
+        let ahead = waiters.iter().filter(|(waiter, token)| tasks.is_ahead(*waiter, *token));
+        self.recalls.extend(ahead.map(|(waiter, _)| *waiter));
+    }
+
+    /// Calls a task back that was sent ahead.
+    pub(in crate::scheduler) fn recall(&mut self, slot: Slot, out: &mut Actions) {
+        let Some(task) = self.tasks.get(slot) else { return };
+        if !matches!(task.state, State::Assigned { phase: Phase::Ahead { .. }, .. }) {
+            return;
+        }
+        self.call_off(slot, out);
+        self.unassign(slot);
+        self.plan_again(slot);
+    }
+}

@@ -1,0 +1,185 @@
+//! Tasks that are sent ahead of their inputs, and what becomes of them when an input comes about otherwise.
+use super::world::{End, World, call, inline};
+use crate::scheduler::Action;
+use longshore_proto::worker::Produced;
+use longshore_proto::{
+    ClientToScheduler, FailureKind, InputSource, PeerId, SchedulerToWorker, SubmitOptions, TaskId,
+    WorkerToScheduler,
+};
+
+const STORED: Produced = Produced::Stored(1 << 20);
+
+/// A client and two workers that have learned that tasks take a microsecond.
+fn measured() -> (World, PeerId, PeerId, PeerId) {
+    let mut w = World::new();
+    let c = w.client();
+    let a = w.worker(1);
+    let known = w.submit(c, &[], true);
+    w.finish(a, 0, inline());
+    w.asks(c, ClientToScheduler::Release { ids: vec![known] });
+    let b = w.worker(1);
+    w.log.clear();
+    (w, c, a, b)
+}
+
+/// Tasks of which each needs the one before it.
+fn chain(w: &mut World, c: PeerId, len: usize) -> Vec<TaskId> {
+    let mut ids = vec![w.submit(c, &[], true)];
+    for _ in 1..len {
+        ids.push(w.submit(c, &[*ids.last().unwrap()], true));
+    }
+    ids
+}
+
+fn told(w: &World, peer: PeerId, is_it: impl Fn(&SchedulerToWorker) -> bool) -> usize {
+    let to_peer =
+        |a: &&Action| matches!(a, Action::ToWorker { peer: p, message } if *p == peer && is_it(message));
+    w.log.iter().filter(to_peer).count()
+}
+
+#[test]
+fn a_chain_goes_to_one_worker_at_once() {
+    let (mut w, c, a, b) = measured();
+    let ids = chain(&mut w, c, 50);
+    assert_eq!((w.assigned(a), w.assigned(b)), (ids.clone(), vec![]));
+    let last = &w.workers[&a].assigned[49].inputs[0];
+    assert!(matches!(last.source, InputSource::Held));
+    for id in &ids {
+        w.finish(a, 0, inline());
+        assert_eq!(w.end(c, *id), End::Value);
+    }
+    assert_eq!(told(&w, a, |m| matches!(m, SchedulerToWorker::Assign(_))), 50, "each was sent once");
+}
+
+#[test]
+fn what_needs_two_workers_waits_here() {
+    let (mut w, c, a, b) = measured();
+    let x = w.submit(c, &[], true);
+    let far = w.id();
+    w.clients.get_mut(&c).unwrap().ends.insert(far, End::Pending);
+    let mut elsewhere = call(far, &[], true);
+    let name = format!("w{}", b.0);
+    elsewhere.options = Some(Box::new(SubmitOptions { workers: vec![name], ..Default::default() }));
+    w.asks(c, ClientToScheduler::Submit(elsewhere));
+    let both = w.submit(c, &[x, far], true);
+    assert_eq!((w.assigned(a), w.assigned(b)), (vec![x], vec![far]));
+    w.finish(a, 0, inline());
+    assert_eq!(w.assigned(b), [far, both], "only what b makes is lacking now");
+}
+
+#[test]
+fn an_unmeasured_chain_is_sent_one_step_ahead() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let ids = chain(&mut w, c, 10);
+    assert_eq!(w.assigned(a), ids[..2]);
+}
+
+#[test]
+fn a_retry_calls_the_rest_of_the_chain_back_and_sends_it_again() {
+    let (mut w, c, a, b) = measured();
+    let x = w.id();
+    w.clients.get_mut(&c).unwrap().ends.insert(x, End::Pending);
+    let mut first = call(x, &[], true);
+    first.options = Some(Box::new(SubmitOptions { retries: 1, ..Default::default() }));
+    w.asks(c, ClientToScheduler::Submit(first));
+    let y = w.submit(c, &[x], true);
+    let z = w.submit(c, &[y], true);
+    let maker = if w.assigned(a).is_empty() { b } else { a };
+    w.fail(maker, 0);
+    assert_eq!(told(&w, maker, |m| matches!(m, SchedulerToWorker::Cancel { .. })), 2);
+    let again = if w.assigned(a).is_empty() { b } else { a };
+    assert_eq!(w.assigned(again), [x, y, z]);
+    for id in [x, y, z] {
+        w.finish(again, 0, inline());
+        assert_eq!(w.end(c, id), End::Value);
+    }
+}
+
+#[test]
+fn a_failure_ends_what_was_sent_ahead() {
+    let (mut w, c, a, _) = measured();
+    let ids = chain(&mut w, c, 3);
+    w.fail(a, 0);
+    assert!(w.assigned(a).is_empty(), "the worker was told to drop the rest");
+    assert!(ids.iter().all(|id| w.end(c, *id) == End::Failed(FailureKind::Failed)));
+}
+
+#[test]
+fn cancelling_the_first_cancels_what_was_sent_ahead() {
+    let (mut w, c, a, _) = measured();
+    let ids = chain(&mut w, c, 3);
+    w.asks(c, ClientToScheduler::Cancel { ids: vec![ids[0]], force: false });
+    assert!(w.assigned(a).is_empty());
+    assert!(ids.iter().all(|id| w.end(c, *id) == End::Failed(FailureKind::Cancelled)));
+}
+
+#[test]
+fn a_chain_moves_as_a_whole_when_its_worker_dies_and_only_its_head_is_suspect() {
+    let (mut w, c, a, b) = measured();
+    let ids = chain(&mut w, c, 4);
+    w.die(a);
+    assert_eq!(w.assigned(b), ids[..1], "what may have killed the worker runs alone");
+    w.finish(b, 0, inline());
+    assert_eq!(w.assigned(b), ids[1..], "the others never ran: they are sent ahead as before");
+}
+
+#[test]
+fn a_worker_that_had_let_go_of_the_input_is_given_it_again() {
+    let (mut w, c, a, _) = measured();
+    let ids = chain(&mut w, c, 2);
+    let input = w.workers[&a].assigned[1].inputs[0].task;
+    w.finish(a, 0, inline());
+    w.says(a, WorkerToScheduler::Missing { task: input, tried: vec![] });
+    assert_eq!(told(&w, a, |m| matches!(m, SchedulerToWorker::Store(chunk) if chunk.task == input)), 1);
+    assert_eq!(w.assigned(a), ids[1..], "and it keeps the task");
+    // it says that it has the value now, which nobody needs to know
+    w.says(a, WorkerToScheduler::Replicas { tasks: vec![(input, 1)] });
+    assert_eq!(told(&w, a, |m| matches!(m, SchedulerToWorker::Release { tasks } if *tasks == [input])), 1);
+}
+
+#[test]
+fn what_must_not_run_twice_is_never_sent_ahead() {
+    let (mut w, c, a, _) = measured();
+    let x = w.submit(c, &[], true);
+    let id = w.id();
+    let mut once = call(id, &[x], true);
+    once.options = Some(Box::new(SubmitOptions { no_rerun: true, ..Default::default() }));
+    w.asks(c, ClientToScheduler::Submit(once));
+    assert_eq!(w.assigned(a), [x]);
+}
+
+#[test]
+fn what_is_urgent_is_not_kept_waiting_by_what_was_sent_ahead() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let x = w.submit(c, &[], true);
+    let first = w.submit(c, &[], true);
+    let urgent = w.id();
+    let mut call_of_urgent = call(urgent, &[], true);
+    call_of_urgent.options = Some(Box::new(SubmitOptions { priority: 1, ..Default::default() }));
+    w.asks(c, ClientToScheduler::Submit(call_of_urgent));
+    w.submit(c, &[x], true);
+    assert_eq!(w.assigned(a), [x, first], "there is no room yet");
+    w.finish(a, 0, STORED);
+    assert_eq!(w.assigned(a)[..2], [first, urgent]);
+}
+
+#[test]
+fn an_input_asked_back_takes_its_followers_along() {
+    let (mut w, c, a, b) = measured();
+    // so many that some are surplus; the other worker has nothing to do
+    w.die(b);
+    let x = chain(&mut w, c, 1)[0];
+    let others: Vec<_> = (0..4).map(|_| w.submit(c, &[], true)).collect();
+    let y = w.submit(c, &[others[3]], true);
+    let idle = w.worker(1);
+    w.pass(std::time::Duration::from_millis(20));
+    let (task, attempt) = *w.workers[&a].retractions.first().expect("something was asked back");
+    let asked = w.workers[&a].assigned.iter().find(|t| t.task == task).unwrap().id;
+    assert_eq!(asked, others[3], "the newest that could run");
+    w.workers.get_mut(&a).unwrap().assigned.retain(|t| t.task != task);
+    w.says(a, WorkerToScheduler::Retracted { task, attempt, given_back: true });
+    assert_eq!(w.assigned(idle), [others[3], y]);
+    assert_eq!(w.assigned(a)[0], x);
+}
