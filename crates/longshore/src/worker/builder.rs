@@ -1,5 +1,6 @@
 //! How a worker is to be, and how it joins its scheduler.
 use super::compute::{Shipping, Workshop, install_hook};
+use super::desk::Desk;
 use super::driver::{Driver, Parts, SchedulerLink};
 use super::functions::Functions;
 use super::inbox::Inbox;
@@ -234,17 +235,17 @@ impl<R: Runtime> WorkerBuilder<R> {
         if let Some(limit) = self.memory_limit_bytes {
             settings.value_bytes_max = limit;
         }
+        let machine = Machine::new(settings, Time(self.rt.now().0));
+        let desk = Arc::new(Desk::new(machine, functions, self.validate));
         let incarnation = welcome.incarnation;
         let hello = PeerHello { incarnation, name: home.name.clone() };
         Driver::new(Parts {
-            machine: Machine::new(settings, Time(self.rt.now().0)),
-            validate: self.validate,
             incarnation,
             scheduler,
             peers: Peers::new(&self.rt, &home.inbox, &self.token, hello),
             acceptor,
-            functions,
-            workshop: Workshop::new(self.compute, &home, nthreads, self.stack_bytes),
+            workshop: Workshop::new(self.compute, &home, &desk, nthreads, self.stack_bytes),
+            desk,
             home,
         })
     }

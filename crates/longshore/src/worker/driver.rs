@@ -1,6 +1,7 @@
 //! The worker's turn: what came in goes to the machine, what the machine wants done is done, what is to go out goes out.
 use super::callers::Callers;
 use super::compute::{AsyncRun, Job, Workshop, drop_quietly};
+use super::desk::{Desk, Papers};
 use super::functions::Functions;
 use super::inbox::{Encoded, Ended, Mail};
 use super::peers::Peers;
@@ -10,7 +11,7 @@ use crate::function::Run as HowToRun;
 use crate::link::{Acceptor, Link};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use longshore_core::worker::{Action, Actions, Event, Exit, Machine, Outcome, Run};
+use longshore_core::worker::{Action, Actions, Event, Exit, Outcome, Run};
 use longshore_proto::client::Chunk;
 use longshore_proto::{
     Attempt, FailureKind, Payload, SchedulerToWorker, TaskFailure, TaskHandle, TaskId, Time,
@@ -34,20 +35,19 @@ pub(super) type SchedulerLink = Link<SchedulerToWorker, WorkerToScheduler>;
 /// The worker's one future.
 pub(super) struct Driver {
     home: Arc<Home>,
-    machine: Machine,
-    validate: bool,
+    desk: Arc<Desk>,
     incarnation: u64,
     scheduler: SchedulerLink,
     uploads: Sender,
     peers: Peers,
     callers: Callers,
     acceptor: Option<Acceptor>,
-    functions: Functions,
     workshop: Workshop,
     /// Runs of `async fn`s.
     asynchronous: HashMap<(TaskHandle, Attempt), Task<()>, FixedState>,
     encodings: u64,
     mail: Mail,
+    /// Kept for its memory.
     actions: Actions,
     /// What happened while actions were carried out.
     events: Vec<Event>,
@@ -60,13 +60,11 @@ pub(super) struct Driver {
 /// What a driver is made of.
 pub(super) struct Parts {
     pub(super) home: Arc<Home>,
-    pub(super) machine: Machine,
-    pub(super) validate: bool,
+    pub(super) desk: Arc<Desk>,
     pub(super) incarnation: u64,
     pub(super) scheduler: SchedulerLink,
     pub(super) peers: Peers,
     pub(super) acceptor: Acceptor,
-    pub(super) functions: Functions,
     pub(super) workshop: Workshop,
 }
 
@@ -87,36 +85,39 @@ impl Driver {
             armed: None,
             leaving: None,
             home: parts.home,
-            machine: parts.machine,
-            validate: parts.validate,
+            desk: parts.desk,
             incarnation: parts.incarnation,
             scheduler: parts.scheduler,
             peers: parts.peers,
-            functions: parts.functions,
             workshop: parts.workshop,
         }
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
         let now = Time(self.home.rt.now().0);
+        let mut deadline = None;
         if self.leaving.is_none() {
-            self.take_mail(now, cx);
-            self.receive(now, cx);
-            if self.machine.deadline().is_some_and(|at| at <= now) {
-                self.machine.handle(now, Event::Tick, &mut self.actions);
+            let desk = self.desk.clone();
+            let mut papers = desk.lock();
+            self.take_mail(&mut papers, now, cx);
+            self.receive(&mut papers, now, cx);
+            if papers.machine.deadline().is_some_and(|at| at <= now) {
+                papers.handle(now, Event::Tick);
             }
-            self.carry_out_all(now);
+            self.carry_out_all(&mut papers, now);
+            deadline = papers.machine.deadline();
+            drop(papers);
             self.flush(cx);
         }
         if self.leaving.is_some() {
             return self.leave(cx);
         }
-        self.arm(cx);
+        self.arm(deadline, cx);
         Poll::Pending
     }
 
     /// Takes in what other threads and tasks left.
-    fn take_mail(&mut self, now: Time, cx: &Context<'_>) {
+    fn take_mail(&mut self, papers: &mut Papers, now: Time, cx: &Context<'_>) {
         let mut mail = std::mem::take(&mut self.mail);
         self.home.inbox.take(cx, &mut mail);
         for waiting in mail.waiting.drain(..) {
@@ -125,10 +126,10 @@ impl Driver {
                 true => Event::Seceded { task, attempt },
                 false => Event::Rejoined { task, attempt },
             };
-            self.machine.handle(now, event, &mut self.actions);
+            papers.handle(now, event);
         }
         for ended in mail.ended.drain(..) {
-            self.on_ended(now, ended);
+            self.on_ended(papers, now, ended);
         }
         for accepted in mail.accepted.drain(..) {
             self.callers.introduce(accepted, &self.home.token, self.incarnation);
@@ -147,58 +148,55 @@ impl Driver {
         self.mail = mail;
     }
 
-    fn on_ended(&mut self, now: Time, ended: Ended) {
-        let Ended { task, attempt, duration_ns, outcome } = ended;
+    fn on_ended(&mut self, papers: &mut Papers, now: Time, ended: Ended) {
         if !self.asynchronous.is_empty() {
-            self.asynchronous.remove(&(task, attempt));
+            self.asynchronous.remove(&(ended.task, ended.attempt));
         }
-        self.home.cancelled.remove(task, attempt);
-        let event = Event::RunEnded { task, attempt, duration_ns, outcome };
-        self.machine.handle(now, event, &mut self.actions);
+        self.home.cancelled.remove(ended.task, ended.attempt);
+        papers.run_ended(now, ended);
     }
 
     /// Takes in what came over links.
-    fn receive(&mut self, now: Time, cx: &mut Context<'_>) {
-        let Driver { machine, actions, functions, scheduler, peers, callers, .. } = self;
+    fn receive(&mut self, papers: &mut Papers, now: Time, cx: &mut Context<'_>) {
+        let Driver { scheduler, peers, callers, .. } = self;
         let polled = scheduler.poll_recv(cx, &mut |message| {
             if let SchedulerToWorker::Function { index, spec } = &message {
-                functions.introduce(*index, spec);
+                papers.functions.introduce(*index, spec);
             }
-            machine.handle(now, Event::FromScheduler(message), actions);
+            papers.handle(now, Event::FromScheduler(message));
         });
         if let Poll::Ready(Err(error)) = polled {
             tracing::debug!(%error, "the link to the scheduler is lost");
-            machine.handle(now, Event::SchedulerLost, actions);
+            papers.handle(now, Event::SchedulerLost);
         }
-        peers.poll(cx, &mut |event| machine.handle(now, event, actions));
-        callers.poll(cx, &mut |event| machine.handle(now, event, actions));
+        peers.poll(cx, &mut |event| papers.handle(now, event));
+        callers.poll(cx, &mut |event| papers.handle(now, event));
     }
 
     /// Does what the machine wants, and what follows from that.
-    fn carry_out_all(&mut self, now: Time) {
+    fn carry_out_all(&mut self, papers: &mut Papers, now: Time) {
         loop {
-            self.carry_out();
+            std::mem::swap(&mut self.actions, &mut papers.actions);
+            self.carry_out(&papers.functions);
             if self.events.is_empty() || self.leaving.is_some() {
                 break;
             }
             let mut events = std::mem::take(&mut self.events);
             for event in events.drain(..) {
-                self.machine.handle(now, event, &mut self.actions);
+                papers.handle(now, event);
             }
             self.events = events;
         }
         self.workshop.push(&mut self.jobs);
-        if self.validate {
-            self.machine.validate();
-        }
+        papers.validate();
     }
 
-    fn carry_out(&mut self) {
+    fn carry_out(&mut self, functions: &Functions) {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             match action {
                 Action::ToScheduler(message) => self.tell(message),
-                Action::Start(run) => self.start(run),
+                Action::Start(run) => self.start(run, functions),
                 Action::CancelRun { task, attempt } => self.cancel(task, attempt),
                 Action::Fetch { peer, address, tasks } => {
                     self.peers.fetch(peer, &address, tasks, &mut self.events);
@@ -235,8 +233,8 @@ impl Driver {
         let _ = self.scheduler.send(WorkerToScheduler::Failed { task, attempt, duration_ns, failure });
     }
 
-    fn start(&mut self, run: Run) {
-        let function = match self.functions.find(run.function, run.id) {
+    fn start(&mut self, run: Run, functions: &Functions) {
+        let function = match functions.find(run.function, run.id) {
             Ok(function) => function,
             Err(failure) => {
                 let (task, attempt, outcome) = (run.task, run.attempt, Outcome::Failed(failure));
@@ -298,8 +296,7 @@ impl Driver {
     }
 
     /// Has the task woken at the machine's deadline.
-    fn arm(&mut self, cx: &mut Context<'_>) {
-        let deadline = self.machine.deadline();
+    fn arm(&mut self, deadline: Option<Time>, cx: &mut Context<'_>) {
         if deadline != self.armed {
             self.armed = deadline;
             self.sleep.reset(Instant(deadline.map_or(u64::MAX, |at| at.0)));

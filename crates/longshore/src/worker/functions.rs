@@ -1,5 +1,5 @@
 //! From the scheduler's numbers to the functions of this binary.
-use crate::function::{Function, Registry, registry};
+use crate::function::{Function, Registry, Run, registry};
 use longshore_proto::{FailureKind, FunctionIndex, FunctionSpec, TaskFailure, TaskId, WorkerToScheduler};
 use std::sync::Arc;
 
@@ -59,6 +59,14 @@ impl Functions {
         }
         let found = self.registry.find(spec.id);
         self.by_index[at] = Some(found.map_or_else(|| Introduced::Lacking(spec.clone()), Introduced::Here));
+    }
+
+    /// The function, if it is here and a plain `fn`.
+    pub(super) fn plain(&self, index: FunctionIndex) -> Option<&'static Function> {
+        match self.by_index.get(index.0 as usize)? {
+            Some(Introduced::Here(function)) => Some(*function).filter(|f| matches!(f.run(), Run::Sync(_))),
+            _ => None,
+        }
     }
 
     /// The function, or why it cannot be run here.

@@ -87,6 +87,16 @@ impl Inbox {
         }
     }
 
+    /// Wakes the driver if nobody else has: there is something for it, here or elsewhere.
+    pub(crate) fn ring(&self) {
+        self.post(|_| {});
+    }
+
+    /// Whether the driver has not heard yet that a task gave up its slot, or took one again.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.content().mail.waiting.is_empty()
+    }
+
     /// Exchanges what is there for `empty`, and has `cx` woken for more.
     pub(super) fn take(&self, cx: &Context<'_>, empty: &mut Mail) {
         self.driver.register(cx.waker());

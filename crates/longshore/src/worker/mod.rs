@@ -16,6 +16,7 @@
 mod builder;
 mod callers;
 pub(crate) mod compute;
+mod desk;
 mod driver;
 mod functions;
 pub(crate) mod inbox;

@@ -6,6 +6,7 @@
 
 mod asynchronous;
 mod job;
+mod office;
 mod panic;
 mod pool;
 mod queue;
@@ -15,7 +16,9 @@ pub(crate) use asynchronous::AsyncRun;
 pub(crate) use job::{Job, Shipping};
 pub(crate) use panic::{catch_quietly, drop_quietly, install_hook};
 
+use super::desk::Desk;
 use crate::context::Home;
+use office::Office;
 use pool::Pool;
 use std::fmt;
 use std::sync::Arc;
@@ -43,11 +46,17 @@ enum Kind {
 
 impl Workshop {
     /// `stack_bytes` is each thread's stack.
-    pub(super) fn new(compute: Compute, home: &Arc<Home>, nthreads: u32, stack_bytes: usize) -> Self {
-        let nthreads = nthreads as usize;
+    pub(super) fn new(
+        compute: Compute,
+        home: &Arc<Home>,
+        desk: &Arc<Desk>,
+        nthreads: u32,
+        stack_bytes: usize,
+    ) -> Self {
+        let (nthreads, office) = (nthreads as usize, Office { home: home.clone(), desk: desk.clone() });
         Workshop(match compute {
-            Compute::Threads => Kind::Pool(Pool::new(home.clone(), nthreads, stack_bytes)),
-            Compute::Runtime => Kind::Runtime(ViaRuntime::new(home.clone(), nthreads)),
+            Compute::Threads => Kind::Pool(Pool::new(office, nthreads, stack_bytes)),
+            Compute::Runtime => Kind::Runtime(ViaRuntime::new(office, nthreads)),
         })
     }
 

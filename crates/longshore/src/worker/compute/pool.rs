@@ -6,16 +6,17 @@
 //! to become idle leaves.
 use super::Job;
 use super::job::ended;
+use super::office::Office;
 use super::panic::drop_quietly;
 use super::queue::Queue;
-use crate::context::{self, Home};
+use crate::context;
 use longshore_rt::{Runtime, ThreadContext};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The threads' common ground.
 pub(super) struct Pool {
-    home: Arc<Home>,
+    office: Office,
     queue: Mutex<Queue>,
     work: Condvar,
     stack_bytes: usize,
@@ -24,24 +25,37 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(home: Arc<Home>, nthreads: usize, stack_bytes: usize) -> Arc<Self> {
+    pub(super) fn new(office: Office, nthreads: usize, stack_bytes: usize) -> Arc<Self> {
         let queue = Mutex::new(Queue::new(nthreads));
-        Arc::new(Pool { home, queue, work: Condvar::new(), stack_bytes, started: AtomicU64::new(0) })
+        Arc::new(Pool { office, queue, work: Condvar::new(), stack_bytes, started: AtomicU64::new(0) })
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes jobs over, in order.
     pub(super) fn push(self: &Arc<Self>, jobs: &mut Vec<Job>) {
+        self.push_for(jobs, 0);
+    }
+
+    /// Takes over jobs from one of the threads, which goes on with the first itself.
+    fn push_own(self: &Arc<Self>, jobs: &mut Vec<Job>) {
+        if !jobs.is_empty() {
+            self.push_for(jobs, 1);
+        }
+    }
+
+    /// Takes jobs over, of which threads that are awake will take some.
+    fn push_for(self: &Arc<Self>, jobs: &mut Vec<Job>, awake: usize) {
         let (to_wake, to_start) = {
             let mut queue = self.queue();
             if queue.stopped {
                 return drop_quietly(std::mem::take(jobs));
             }
-            let to_wake = queue.idle.min(jobs.len());
+            let to_wake = queue.idle.min(jobs.len() - awake);
             queue.jobs.extend(jobs.drain(..));
-            (to_wake, queue.add_threads())
+            (to_wake, queue.add_threads(awake))
         };
         for _ in 0..to_wake {
             self.work.notify_one();
@@ -66,23 +80,33 @@ impl Pool {
     /// The life of a thread.
     fn work(self: Arc<Self>) {
         let _mark = ThreadContext::Blocking.enter();
-        let here = context::on_thread(&self.home, &self);
-        let mut begun = self.home.rt.now();
+        let home = &self.office.home;
+        let here = context::on_thread(home, &self);
+        let (mut begun, mut following) = (home.rt.now(), Vec::new());
         while let Some((job, waited)) = self.next() {
             if waited {
-                begun = self.home.rt.now();
+                begun = home.rt.now();
             }
             here.begin(&job.run);
-            let (run, outcome) = job.execute(&self.home);
-            let now = self.home.rt.now();
+            let (run, outcome) = job.execute(home);
+            let now = home.rt.now();
             let duration_ns = now.duration_since(begun).as_nanos();
             begun = now;
             if here.end() {
                 self.set_seceded(false);
             }
             let ended = ended(&run, u64::try_from(duration_ns).unwrap_or(u64::MAX), outcome);
-            self.home.inbox.post(|mail| mail.ended.push(ended));
+            if self.has_jobs() {
+                self.office.leave(ended);
+            } else {
+                self.office.hand_in(now, ended, &mut following);
+                self.push_own(&mut following);
+            }
         }
+    }
+
+    fn has_jobs(&self) -> bool {
+        !self.queue().jobs.is_empty()
     }
 
     /// The next job, and whether it had to be waited for. `None` when this thread is to leave.
@@ -92,6 +116,8 @@ impl Pool {
         loop {
             if queue.has_surplus() {
                 queue.threads -= 1;
+                // What this thread was expected to take is another's now.
+                self.work.notify_one();
                 return None;
             }
             if let Some(job) = queue.jobs.pop_front() {
@@ -109,7 +135,7 @@ impl Pool {
         let to_start = {
             let mut queue = self.queue();
             queue.set_seceded(seceded);
-            queue.add_threads()
+            queue.add_threads(0)
         };
         self.start_threads(to_start);
         if !seceded {
@@ -136,10 +162,10 @@ impl context::Slots for Arc<Pool> {
 }
 
 impl Queue {
-    /// Counts the threads that are to be started for the jobs that are there.
-    fn add_threads(&mut self) -> usize {
+    /// Counts the threads that are to be started for the jobs that are there, besides those that are awake for them.
+    fn add_threads(&mut self, awake: usize) -> usize {
         let mut count = 0;
-        while self.jobs.len() > self.idle + count && self.wants_thread() {
+        while self.jobs.len() > self.idle + awake + count && self.wants_thread() {
             self.threads += 1;
             count += 1;
         }

@@ -1,21 +1,22 @@
 //! Jobs through the runtime's `spawn_blocking`, as many at once as there are slots, for runtimes that simulate time.
 use super::Job;
 use super::job::ended;
+use super::office::Office;
 use super::queue::Queue;
-use crate::context::{self, Home};
+use crate::context;
 use longshore_rt::{Instant, Runtime, TaskMeta};
 use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Stands in for the threads.
 pub(super) struct ViaRuntime {
-    home: Arc<Home>,
+    office: Office,
     queue: Mutex<Queue>,
 }
 
 impl ViaRuntime {
-    pub(super) fn new(home: Arc<Home>, nthreads: usize) -> Arc<Self> {
-        Arc::new(ViaRuntime { home, queue: Mutex::new(Queue::new(nthreads)) })
+    pub(super) fn new(office: Office, nthreads: usize) -> Arc<Self> {
+        Arc::new(ViaRuntime { office, queue: Mutex::new(Queue::new(nthreads)) })
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -38,24 +39,34 @@ impl ViaRuntime {
             queue.threads += 1;
             job
         };
-        let (this, begun) = (self.clone(), self.home.rt.now());
+        let rt = &self.office.home.rt;
+        let (this, begun) = (self.clone(), rt.now());
         let meta = TaskMeta { name: "task", location: Location::caller() };
         // A runtime that is gone takes the whole worker with it.
-        self.home.rt.spawn_blocking_raw(meta, Box::new(move || this.run(job, begun))).is_ok()
+        rt.spawn_blocking_raw(meta, Box::new(move || this.run(job, begun))).is_ok()
     }
 
     /// The job's time is over: its function runs now.
     fn run(self: Arc<Self>, job: Job, begun: Instant) {
-        let here = context::on_thread(&self.home, &self);
+        let home = &self.office.home;
+        let here = context::on_thread(home, &self);
         here.begin(&job.run);
-        let (run, outcome) = job.execute(&self.home);
+        let (run, outcome) = job.execute(home);
         if here.end() {
             self.queue().set_seceded(false);
         }
-        let duration_ns = self.home.rt.now().duration_since(begun).as_nanos();
+        let now = home.rt.now();
+        let duration_ns = now.duration_since(begun).as_nanos();
         let ended = ended(&run, u64::try_from(duration_ns).unwrap_or(u64::MAX), outcome);
-        self.home.inbox.post(|mail| mail.ended.push(ended));
         self.queue().threads -= 1;
+        // The same way as threads go, so that what is simulated is what runs.
+        if self.queue().jobs.is_empty() {
+            let mut following = Vec::new();
+            self.office.hand_in(now, ended, &mut following);
+            self.queue().jobs.extend(following);
+        } else {
+            self.office.leave(ended);
+        }
         while self.start_one() {}
     }
 
