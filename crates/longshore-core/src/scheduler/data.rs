@@ -135,17 +135,20 @@ impl Machine {
         }
         if first {
             self.report_to_all(slot, out);
-            self.hand_over(slot, out);
         }
+        self.hand_over(slot, out);
     }
 
-    /// A value that was put in for its own sake belongs to the workers once one has it; its client need not keep it.
+    /// A value that was put in for its own sake belongs to the workers once one has it; its client need not keep it when it
+    /// is on its way to no other.
     fn hand_over(&mut self, slot: Slot, out: &mut Actions) {
         let task = &mut self.tasks[slot];
         if !task.is_wanted() || task.options.as_ref().is_some_and(|o| o.broadcast) {
             return;
         }
-        if let State::Stored(stored) = &mut task.state {
+        if let State::Stored(stored) = &mut task.state
+            && stored.coming.is_empty()
+        {
             let source = stored.source.take();
             self.drop_source(slot, source, out);
         }

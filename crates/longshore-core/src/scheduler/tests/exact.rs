@@ -434,6 +434,39 @@ fn scattered_data_is_pushed_by_its_client_and_then_belongs_to_the_worker() {
 }
 
 #[test]
+fn scattered_data_stays_with_its_client_while_it_is_on_its_way_to_another_worker() {
+    let mut w = World { duration_ns: 20_000_000, ..World::new() };
+    let (c, a, b) = (w.client(), w.worker(1), w.worker(1));
+    let id = w.id();
+    w.clients.get_mut(&c).unwrap().sources.insert(id);
+    let scatter = Scatter {
+        id,
+        want: true,
+        value: None,
+        nbytes: 1 << 20,
+        broadcast: false,
+        eager: false,
+        workers: vec![],
+    };
+    w.asks(c, ClientToScheduler::Scatter(scatter));
+    // more than the first worker has room for
+    for _ in 0..4 {
+        w.submit(c, &[id], true);
+    }
+    let pushes = w.clients[&c].pushes.clone();
+    assert_eq!(pushes.iter().map(|(_, worker)| *worker).collect::<Vec<_>>(), [a, b]);
+    let task = pushes[0].0;
+    w.workers.get_mut(&a).unwrap().values.insert(task);
+    w.says(a, WorkerToScheduler::Replicas { tasks: vec![(task, 1 << 20)] });
+    assert!(!w.clients[&c].sources.is_empty(), "the other worker waits for it");
+    w.asks(c, ClientToScheduler::PushFailed { task, worker: b });
+    let relayed = SchedulerToClient::Push { id, task, worker: b, relay: true };
+    assert!(w.log.contains(&Action::ToClient { peer: c, message: relayed }), "it goes another way");
+    w.says(b, WorkerToScheduler::Replicas { tasks: vec![(task, 1 << 20)] });
+    assert!(w.clients[&c].sources.is_empty(), "now the client may drop its copy");
+}
+
+#[test]
 fn a_value_that_goes_through_the_scheduler_survives_the_loss_of_its_holder() {
     let mut w = World::new();
     let (c, d, a) = (w.client(), w.client(), w.worker(1));
