@@ -166,7 +166,7 @@ fn misuse_gives_a_future_that_has_failed_already() {
         let (client, stranger) = (cluster.client(), other.client());
         let foreign = client.submit(inc(stranger.submit(inc(1))));
         assert_eq!(kind(&foreign), TaskErrorKind::Refused);
-        assert!(foreign.error().unwrap().to_string().contains("another client"));
+        assert!(foreign.error().unwrap().to_string().contains("another cluster"));
         let closure = client.submit(local(|x: i64| x).call(1));
         assert_eq!(kind(&closure), TaskErrorKind::Unencodable);
         let dependent = client.submit(inc(inc(&closure)));

@@ -40,22 +40,22 @@ fn a_client_used_after_it_was_closed() {
 }
 
 #[test]
-fn a_future_of_another_client() {
+fn a_future_of_another_cluster() {
     within_deadline(|| {
         let (cluster, elsewhere) = (TcpCluster::start(1), TcpCluster::start(1));
         let client = cluster.client();
-        for other in [cluster.client(), elsewhere.client()] {
-            let theirs = other.submit(inc(1));
-            let ours = client.submit(inc(1));
-            let mixed = client.submit(add(&ours, &theirs));
-            let error = mixed.error().unwrap();
-            assert_eq!(error.kind(), TaskErrorKind::Refused);
-            says(&error, &["add", "a future of another client", "gather it there and pass the value"]);
-            // In a graph too.
-            let nested = client.submit(inc(inc(&theirs)));
-            assert_eq!(nested.error().unwrap().kind(), TaskErrorKind::Refused);
-            assert_eq!((ours.result().unwrap(), theirs.result().unwrap()), (2, 2));
-        }
+        let other = elsewhere.client();
+        let theirs = other.submit(inc(1));
+        let ours = client.submit(inc(1));
+        let mixed = client.submit(add(&ours, &theirs));
+        let error = mixed.error().unwrap();
+        assert_eq!(error.kind(), TaskErrorKind::Refused);
+        says(&error, &["add", "a client of another cluster", "gather it there and pass the value"]);
+        // In a graph too, and by itself.
+        let nested = client.submit(inc(inc(&theirs)));
+        assert_eq!(nested.error().unwrap().kind(), TaskErrorKind::Refused);
+        assert_eq!(client.adopt(&theirs).error().unwrap().kind(), TaskErrorKind::Refused);
+        assert_eq!((ours.result().unwrap(), theirs.result().unwrap()), (2, 2));
         assert_eq!(client.submit(inc(1)).result().unwrap(), 2);
     });
 }

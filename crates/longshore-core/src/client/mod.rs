@@ -16,6 +16,7 @@
 //! Deliberately absent: user values (payloads are opaque), locks, wakers, and the resumption of a lost session.
 mod event;
 mod fetch;
+mod gate;
 mod lane;
 mod outbox;
 mod push;
@@ -25,6 +26,7 @@ mod tests;
 mod validate;
 
 pub use event::{Action, Actions, Config, Ending, Event, Outcome, Route, Token};
+pub use gate::Gate;
 pub use outbox::{Batch, FENCE_MIN, News, Outbox, RefusedSubmit, Unsent};
 
 use crate::story::Story;

@@ -13,6 +13,7 @@
 //! that overtakes. What the scheduler still says about the first life is told from the second by a fence: a question whose
 //! answer divides the two. Deliberately absent: the lock, and any idea of when the driver runs.
 use super::event::{Event, Token};
+use super::gate::{Gate, Gates};
 use foldhash::fast::FixedState;
 use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
@@ -63,9 +64,10 @@ pub struct Unsent<D> {
 pub struct Outbox<D> {
     session: SessionId,
     bytes_max: usize,
-    /// Waiting here, and in the link as last heard from the driver.
+    /// Waiting here, behind no gate, and in the link as last heard from the driver.
     bytes: usize,
     backlog_bytes: usize,
+    gates: Gates,
     functions: HashMap<FunctionId, FunctionIndex, FixedState>,
     /// Tasks whose id is a hash, that futures of this client want.
     keyed: HashMap<TaskId, Keyed, FixedState>,
@@ -148,6 +150,7 @@ impl<D: Token> Outbox<D> {
             bytes_max,
             bytes: 0,
             backlog_bytes: 0,
+            gates: Gates::default(),
             functions: HashMap::default(),
             keyed: HashMap::default(),
             past: HashSet::default(),
@@ -162,11 +165,61 @@ impl<D: Token> Outbox<D> {
     /// # Errors
     /// [`RefusedSubmit::Overloaded`] when it would not.
     pub fn room(&self) -> Result<(), RefusedSubmit> {
-        let waiting = self.bytes + self.backlog_bytes;
+        let waiting = self.bytes + self.backlog_bytes + self.gates.bytes();
         if waiting < self.bytes_max {
             return Ok(());
         }
         Err(RefusedSubmit::Overloaded { waiting, max: self.bytes_max })
+    }
+
+    /// Whether there is room for what comes before all closed gates.
+    #[must_use]
+    pub fn has_room_ahead(&self) -> bool {
+        self.bytes + self.backlog_bytes < self.bytes_max
+    }
+
+    /// Holds up what is said from now on until the gate is opened. [`Event`]s and news of futures are not held up.
+    pub fn close_gate(&mut self) -> Gate {
+        self.gates.close()
+    }
+
+    /// Lets what is behind the gate go, once all gates before it are open.
+    pub fn open_gate(&mut self, gate: Gate) {
+        self.bytes += self.gates.open(gate, &mut self.batch.messages);
+    }
+
+    /// Holds nothing up any more.
+    pub fn open_all_gates(&mut self) {
+        self.gates.all().into_iter().for_each(|gate| self.open_gate(gate));
+    }
+
+    /// Whether everything before this closed gate may go.
+    #[must_use]
+    pub fn is_first_gate(&self, gate: Gate) -> bool {
+        self.gates.is_first(gate)
+    }
+
+    /// A message that comes before all closed gates.
+    pub fn tell_ahead(&mut self, message: ClientToScheduler) {
+        self.bytes += bytes_of(&message);
+        self.batch.messages.push(message);
+    }
+
+    /// A message in its order.
+    fn push(&mut self, message: ClientToScheduler) {
+        let bytes = bytes_of(&message);
+        self.count(bytes);
+        self.messages().push(message);
+    }
+
+    fn messages(&mut self) -> &mut Vec<ClientToScheduler> {
+        self.gates.behind().unwrap_or(&mut self.batch.messages)
+    }
+
+    fn count(&mut self, bytes: usize) {
+        if !self.gates.count(bytes) {
+            self.bytes += bytes;
+        }
     }
 
     /// The driver says how much the link still holds.
@@ -174,7 +227,7 @@ impl<D: Token> Outbox<D> {
         self.backlog_bytes = bytes;
     }
 
-    /// The client's number of a function; introduces it the first time.
+    /// The client's number of a function; introduces it the first time, before all closed gates.
     pub fn function(&mut self, id: FunctionId, spec: impl FnOnce() -> FunctionSpec) -> FunctionIndex {
         #[allow(clippy::cast_possible_truncation)] // a binary has fewer functions than that
         let next = FunctionIndex(self.functions.len() as u32);
@@ -197,21 +250,42 @@ impl<D: Token> Outbox<D> {
     /// The call is not sent.
     pub fn submit(&mut self, submit: Submit, token: Option<D>) -> Result<(), Box<Unsent<D>>> {
         let key = submit.options.as_ref().and_then(|o| o.key.as_ref());
-        let token = match (key.map(|key| key.call_hash), token) {
-            (Some(hash), Some(token)) => match self.claim(submit.id, hash) {
-                Ok(true) => Some(token),
-                Ok(false) => {
-                    self.share(token);
-                    return Err(Box::new(Unsent { submit, refused: None }));
-                }
-                Err(why) => return Err(Box::new(Unsent { submit, refused: Some((token, why)) })),
-            },
-            (_, token) => token,
-        };
-        self.bytes += MESSAGE_BYTES + submit.args.nbytes() + 16 * submit.inputs.len();
-        self.batch.messages.push(ClientToScheduler::Submit(submit));
-        self.batch.news.extend(token.map(News::Wanted));
+        let key = key.map(|key| key.call_hash);
+        match token.map(|token| self.announce(submit.id, key, token)) {
+            None | Some(Ok(true)) => {}
+            Some(Ok(false)) => return Err(Box::new(Unsent { submit, refused: None })),
+            Some(Err(refused)) => return Err(Box::new(Unsent { submit, refused: Some(refused) })),
+        }
+        self.push(ClientToScheduler::Submit(submit));
         Ok(())
+    }
+
+    /// A future of a call that is sent right after this, or later, before a gate that is closed now. Whether the call is to
+    /// be sent: it is not if another future of this client has its key.
+    ///
+    /// # Errors
+    /// The future cannot have the key.
+    pub fn announce(
+        &mut self,
+        id: TaskId,
+        call_hash: Option<u64>,
+        token: D,
+    ) -> Result<bool, (D, RefusedSubmit)> {
+        match call_hash.map_or(Ok(true), |hash| self.claim(id, hash)) {
+            Ok(true) => self.want(token),
+            Ok(false) => {
+                self.share(token);
+                return Ok(false);
+            }
+            Err(why) => return Err((token, why)),
+        }
+        Ok(true)
+    }
+
+    /// What a key of this client stands for, if `id` is one.
+    #[must_use]
+    pub fn call_hash(&self, id: TaskId) -> Option<u64> {
+        self.keyed.get(&id).map(|keyed| keyed.call_hash)
     }
 
     /// One more future wants a task whose id is a hash. Whether it is the first, so that the task must be announced.
@@ -287,10 +361,11 @@ impl<D: Token> Outbox<D> {
     }
 
     fn release(&mut self, id: TaskId) {
-        self.bytes += 16;
-        match self.batch.messages.last_mut() {
+        self.count(16);
+        let messages = self.messages();
+        match messages.last_mut() {
             Some(ClientToScheduler::Release { ids }) if ids.len() < RELEASE_LEN_MAX => ids.push(id),
-            _ => self.batch.messages.push(ClientToScheduler::Release { ids: vec![id] }),
+            _ => messages.push(ClientToScheduler::Release { ids: vec![id] }),
         }
     }
 
@@ -303,12 +378,7 @@ impl<D: Token> Outbox<D> {
 
     /// Any other message.
     pub fn tell(&mut self, message: ClientToScheduler) {
-        self.bytes += MESSAGE_BYTES
-            + match &message {
-                ClientToScheduler::Scatter(s) => s.value.as_ref().map_or(0, |v| v.nbytes()),
-                _ => 0,
-            };
-        self.batch.messages.push(message);
+        self.push(message);
     }
 
     /// Something for the machine.
@@ -328,6 +398,16 @@ impl<D: Token> Outbox<D> {
         std::mem::swap(&mut self.batch, batch);
         self.bytes = 0;
     }
+}
+
+/// What a message takes, roughly.
+fn bytes_of(message: &ClientToScheduler) -> usize {
+    MESSAGE_BYTES
+        + match message {
+            ClientToScheduler::Submit(s) => s.args.nbytes() + 16 * s.inputs.len(),
+            ClientToScheduler::Scatter(s) => s.value.as_ref().map_or(0, |v| v.nbytes()),
+            _ => 0,
+        }
 }
 
 #[cfg(test)]
@@ -452,6 +532,45 @@ mod tests {
         assert!(matches!(b.events[..], [Event::Fence { id: None, .. }]), "one fence at a time");
         o.past_is_known();
         assert_eq!((o.older_past.len(), o.past.len()), (0, 2 * PAST_LEN_MAX));
+    }
+
+    #[test]
+    fn what_is_said_behind_a_gate_waits_for_it_and_keeps_its_order() {
+        let mut o = outbox();
+        let id = |seq| TaskId { seq, ..OWN };
+        o.submit(call(id(0), None), Some(T(id(0), 0))).unwrap();
+        let first = o.close_gate();
+        o.submit(call(id(1), None), Some(T(id(1), 0))).unwrap();
+        o.dropped(T(id(0), 0), false);
+        let second = o.close_gate();
+        o.dropped(T(id(1), 0), false);
+        let spec = FunctionSpec { id: FunctionId(7), name: "f".into(), signature: 1 };
+        o.function(FunctionId(7), || spec);
+        let b = taken(&mut o);
+        assert_eq!((kinds(&b), b.news.len()), ("submit other".into(), 4), "functions and news do not wait");
+        o.open_gate(second);
+        assert!(o.is_empty() && o.is_first_gate(first) && !o.is_first_gate(second));
+        o.tell_ahead(ClientToScheduler::Submit(call(id(2), None)));
+        o.open_gate(first);
+        o.cancel(vec![], false);
+        let b = taken(&mut o);
+        assert_eq!(kinds(&b), "submit submit release release cancel");
+        assert!(matches!(&b.messages[0], ClientToScheduler::Submit(s) if s.id == id(2)));
+    }
+
+    #[test]
+    fn what_waits_behind_a_gate_counts_and_leaves_room_ahead_of_it() {
+        let mut o = outbox();
+        let gate = o.close_gate();
+        while o.room().is_ok() {
+            o.submit(call(OWN, None), None).unwrap();
+        }
+        let _ = taken(&mut o);
+        assert!(o.room().is_err() && o.has_room_ahead());
+        o.open_all_gates();
+        assert!(o.room().is_err() && !o.has_room_ahead() && !o.is_first_gate(gate));
+        let _ = taken(&mut o);
+        assert!(o.room().is_ok() && o.has_room_ahead());
     }
 
     fn kinds(b: &Batch<T>) -> String {

@@ -2,6 +2,7 @@
 use super::event::{Route, Token};
 use super::lane::{Lane, Reach};
 use super::{Machine, Phase};
+use std::collections::BTreeSet;
 
 impl<D: Token> Machine<D> {
     /// Checks the machine against itself.
@@ -24,14 +25,19 @@ impl<D: Token> Machine<D> {
 
     /// Every fetch is on its lane, and only futures are fetched for.
     fn broken_stored(&self) -> Option<String> {
+        let on = |(route, lane): (&Route, &Lane)| {
+            let asked = lane.asked.iter().map(|(task, (id, _))| (*route, *id, Some(*task)));
+            lane.queue.iter().map(|id| (*route, *id, None)).chain(asked).collect::<Vec<_>>()
+        };
+        let on_lanes: BTreeSet<_> = self.lanes.iter().flat_map(on).collect();
         for (id, stored) in &self.stored {
             if self.futures.any(*id).is_none() {
                 return Some(format!("{id} is stored, and nobody wants it"));
             }
             let Some(fetch) = &stored.fetch else { continue };
-            let lane = fetch.route.and_then(|r| self.lanes.get(&r));
-            let asked = |l: &Lane| l.asked.get(&stored.task).is_some_and(|(asked, _)| asked == id);
-            if !lane.is_some_and(|l| l.queue.contains(id) || asked(l)) {
+            let is_on =
+                |route| [None, Some(stored.task)].iter().any(|t| on_lanes.contains(&(route, *id, *t)));
+            if !fetch.route.is_some_and(is_on) {
                 return Some(format!("{id} is fetched by {:?}, and not to be found there", fetch.route));
             }
         }

@@ -84,6 +84,11 @@ impl<R> Client<R> {
         self.client.map(f, inputs)
     }
 
+    /// This client's future of another client's task; see [`Client::adopt`](crate::Client::adopt). Returns at once.
+    pub fn adopt<T>(&self, future: &TaskFuture<T>) -> TaskFuture<T> {
+        self.client.adopt(future)
+    }
+
     /// Runs a call, or several, for their values. Returns at once.
     pub fn compute<C: CallSet>(&self, calls: C) -> C::Futures {
         self.client.compute(calls)

@@ -188,6 +188,7 @@ async fn run(mut core: Core, session: Arc<Session>, plan: Plan) {
         Some(Err(e)) => core.end(Ended::Unconnected(Arc::new(e))),
         Some(Ok((link, welcome))) => {
             let rt = session.rt().clone();
+            session.set_cluster(welcome.incarnation);
             let dialer = Dialer::new(rt, plan.token, welcome.incarnation, plan.name);
             Driver::new(core, link, dialer).await;
         }

@@ -197,6 +197,9 @@ impl Driver {
         }
         self.act(now);
         self.core.machine.finish(now, &mut self.core.actions);
+        if cfg!(debug_assertions) {
+            self.core.machine.validate();
+        }
         self.act(now);
         self.push(now);
         if self.core.machine.is_over() {

@@ -23,6 +23,8 @@ pub(super) struct Inputs<'a> {
     places: HashMap<TaskId, u32, FixedState>,
     /// Values that become tasks of their own.
     pub(super) objects: Vec<(TaskId, Payload)>,
+    /// Futures of other clients, as this one wants them: held until the call is sent.
+    pub(super) adopted: Vec<FutureRef>,
     /// Of the objects' contents: their ids are new each time.
     contents: ContentHash,
     /// Values are only looked at, not sent.
@@ -38,6 +40,7 @@ impl<'a> Inputs<'a> {
             ids: Vec::new(),
             places: HashMap::default(),
             objects: Vec::new(),
+            adopted: Vec::new(),
             contents: ContentHash::new(),
             dry: false,
             error: None,
@@ -97,8 +100,13 @@ impl<'a> Inputs<'a> {
 
 impl Dependencies for Inputs<'_> {
     fn future(&mut self, future: &FutureRef) -> u32 {
-        if let Err(error) = usable(self.session, future) {
-            self.error.get_or_insert(error);
+        let adopted = match self.session.is_own(future) {
+            Ok(false) if !self.dry => self.session.adopt(future).map(Some),
+            other => other.map(|_| None),
+        };
+        match adopted {
+            Ok(adopted) => self.adopted.extend(adopted),
+            Err(error) => drop(self.error.get_or_insert(error)),
         }
         self.place(future.id())
     }
@@ -137,24 +145,19 @@ impl Dependencies for Inputs<'_> {
     }
 }
 
-/// Whether a future may be an input of a call of this session.
+/// Whether a future may be an input of a call.
 ///
 /// # Errors
-/// It belongs to another client, or it failed without the cluster knowing of it.
-fn usable(session: &Arc<Session>, future: &FutureRef) -> Result<(), TaskError> {
-    if let Progress::Failed(error) = future.progress()
-        && future.is_released()
-    {
-        return Err(error);
-    }
-    match future.session() {
-        Some(theirs) if Arc::ptr_eq(theirs, session) => Ok(()),
-        _ => Err(foreign()),
+/// It failed without any cluster knowing of it.
+pub(super) fn usable(future: &FutureRef) -> Result<(), TaskError> {
+    match future.progress() {
+        Progress::Failed(error) if future.is_released() => Err(error),
+        _ => Ok(()),
     }
 }
 
-/// The failure of a call whose input belongs to another client.
+/// The failure of a call whose input belongs to another cluster.
 pub(super) fn foreign() -> TaskError {
-    let message = "an argument is a future of another client; gather it there and pass the value, or submit the call there";
+    let message = "an argument is a future of a client of another cluster; gather it there and pass the value, or submit the call there";
     TaskError::local(TaskErrorKind::Refused, "", message)
 }

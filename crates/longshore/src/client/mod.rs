@@ -3,6 +3,7 @@
 //! A [`Client`] is a handle; clones share one session. The session's state machine is in `longshore-core`;
 //! the driver runs it on the client's runtime, and the session is what user threads and the driver share. Submitting
 //! never waits, neither for the link nor for anybody's lock for longer than an append takes.
+mod adopt;
 mod as_completed;
 mod builder;
 mod call_set;
@@ -14,6 +15,7 @@ mod gather;
 mod in_task;
 mod info;
 mod inputs;
+mod later;
 mod progress;
 mod runtimes;
 mod scatter;
@@ -46,7 +48,7 @@ pub use wait_for::{WaitFor, Waited, wait};
 
 use crate::call::{Call, TaskFn};
 use crate::error::{Error, TaskError};
-use crate::future::{TaskFuture, cancel, retry};
+use crate::future::{CellRef, TaskFuture, cancel, retry};
 use crate::value::Value;
 use closing::Closing;
 use longshore_rt::{DynRuntime, Runtime};
@@ -109,8 +111,9 @@ impl<R> Client<R> {
         TaskFuture::new(self.session().submit(call.into_body()))
     }
 
-    /// Runs one call for each input. Returns at once, with as many futures as there are inputs: the bound on what may wait to be
-    /// sent holds for single submissions only.
+    /// Runs one call for each input. Returns at once, with as many futures as there are inputs. Once as much waits to be sent as
+    /// [may wait](ClientBuilder::outbox_bytes_max), the remaining inputs are kept as they are, and are encoded as room comes;
+    /// what is submitted after a map is run after it.
     pub fn map<F, I>(&self, f: F, inputs: I) -> Vec<TaskFuture<F::Output>>
     where
         I: IntoIterator,
@@ -118,6 +121,15 @@ impl<R> Client<R> {
     {
         let calls = inputs.into_iter().map(|input| f.describe(input).into_body());
         self.session().submit_all(calls).into_iter().map(TaskFuture::new).collect()
+    }
+
+    /// This client's future of a task that another client of the same cluster submitted, so that it stays when that client goes.
+    /// A future among the arguments of a call is adopted by itself.
+    ///
+    /// A future of another cluster gives one that has failed.
+    pub fn adopt<T>(&self, future: &TaskFuture<T>) -> TaskFuture<T> {
+        let adopted = self.session().adopt(future.cell());
+        TaskFuture::new(adopted.unwrap_or_else(|e| CellRef::failed(future.key(), e)))
     }
 
     /// Runs a call, or several (a `Vec`, an array, a tuple), for their values. The same as submitting each.

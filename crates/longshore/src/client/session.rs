@@ -3,9 +3,9 @@
 //! A user thread locks, appends, and wakes the driver only if the driver went to sleep since it last looked. The driver
 //! takes everything at once. Nothing is encoded, sent or told to anybody under the lock.
 use crate::error::{Error, TaskError};
-use crate::future::TokenRef;
+use crate::future::{CellRef, Settled, TokenRef, Wakes};
 use atomic_waker::AtomicWaker;
-use longshore_core::client::{Batch, Event, FENCE_MIN, Outbox, RefusedSubmit};
+use longshore_core::client::{Batch, Event, FENCE_MIN, Gate, Outbox, RefusedSubmit};
 use longshore_proto::query::{Answer, Query};
 use longshore_proto::{ClientToScheduler, SessionId, TaskId, Time};
 use longshore_rt::{DynRuntime, Runtime};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -27,6 +27,10 @@ pub(crate) struct Session {
     next_request: AtomicU32,
     shared: Mutex<Shared>,
     driver: AtomicWaker,
+    /// The scheduler's incarnation, once it is known.
+    cluster: OnceLock<u64>,
+    /// Futures of other clients that the scheduler is just being told of.
+    adopting: Mutex<BTreeMap<TaskId, CellRef>>,
 }
 
 /// What is under the lock.
@@ -104,6 +108,8 @@ impl Session {
             next_request: AtomicU32::new(0),
             shared: Mutex::new(shared),
             driver: AtomicWaker::new(),
+            cluster: OnceLock::new(),
+            adopting: Mutex::new(BTreeMap::new()),
         })
     }
 
@@ -117,6 +123,22 @@ impl Session {
 
     pub(crate) fn is_local(&self) -> bool {
         self.local
+    }
+
+    /// The scheduler said which one it is.
+    pub(super) fn set_cluster(&self, incarnation: u64) {
+        // A session has one scheduler in its life.
+        let _ = self.cluster.set(incarnation);
+    }
+
+    /// Whether the other session is known to be of another cluster.
+    pub(super) fn is_elsewhere(&self, other: &Session) -> bool {
+        matches!((self.cluster.get(), other.cluster.get()), (Some(a), Some(b)) if a != b)
+    }
+
+    /// Never locked together with anything but by whoever drops no future meanwhile.
+    pub(super) fn adopting(&self) -> MutexGuard<'_, BTreeMap<TaskId, CellRef>> {
+        self.adopting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// So many task ids in a row; the first one.
@@ -184,6 +206,8 @@ impl Session {
             return;
         }
         if !std::mem::replace(&mut shared.closing, true) {
+            // What was said is sent, whatever it waited for.
+            shared.outbox.open_all_gates();
             shared.outbox.event(Event::Close);
         }
         shared.awake = true;
@@ -196,6 +220,7 @@ impl Session {
         self.with(|shared| {
             if !shared.is_over() {
                 shared.closing = true;
+                shared.outbox.open_all_gates();
                 shared.outbox.tell(ClientToScheduler::Shutdown);
             }
         });
@@ -216,11 +241,27 @@ impl Session {
     /// # Errors
     /// The session is over, or no answer came in time.
     pub(super) async fn ask(
-        &self,
+        self: &Arc<Self>,
         query: Query,
         what: &'static str,
         limit: Option<Duration>,
     ) -> Result<Answer, Error> {
+        let answer = self.question(query, limit)?.answer().await;
+        answer.ok_or_else(|| match (self.lock().ended(), limit) {
+            (Some(ended), _) => ended.error(),
+            (None, limit) => Error::TimedOut { what, after: limit.unwrap_or_default() },
+        })
+    }
+
+    /// Asks the scheduler at once, and does not wait for the answer.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub(super) fn question(
+        self: &Arc<Self>,
+        query: Query,
+        limit: Option<Duration>,
+    ) -> Result<Question, Error> {
         let request = self.next_request.fetch_add(1, Ordering::Relaxed) % FENCE_MIN;
         let until = limit.map(|limit| Time((self.rt.now() + limit).0));
         self.with(|shared| {
@@ -232,13 +273,7 @@ impl Session {
             shared.replies.insert(request, Reply { answer: None, waker: None });
             Ok(())
         })?;
-        let asked = Asked { session: self, request };
-        let answer = poll_fn(|cx| self.poll_reply(cx, request)).await;
-        drop(asked);
-        answer.ok_or_else(|| match (self.lock().ended(), limit) {
-            (Some(ended), _) => ended.error(),
-            (None, limit) => Error::TimedOut { what, after: limit.unwrap_or_default() },
-        })
+        Ok(Question { session: self.clone(), request })
     }
 
     fn poll_reply(&self, cx: &Context<'_>, request: u32) -> Poll<Option<Answer>> {
@@ -266,6 +301,12 @@ impl Session {
         waker.into_iter().for_each(Waker::wake);
     }
 
+    /// Whether a submission would be refused for want of room.
+    pub(super) fn is_full(&self) -> bool {
+        let shared = self.lock();
+        !shared.is_over() && shared.outbox.room().is_err()
+    }
+
     /// Waits until a submission would be taken.
     pub(super) async fn room(&self) -> Result<(), Error> {
         poll_fn(|cx| {
@@ -280,6 +321,42 @@ impl Session {
             Poll::Pending
         })
         .await
+    }
+
+    /// Waits until what comes before this gate may be sent and has room.
+    pub(super) async fn room_ahead_of(&self, gate: Gate) -> Result<(), Error> {
+        poll_fn(|cx| {
+            let mut shared = self.lock();
+            if let Some(ended) = shared.ended() {
+                return Poll::Ready(Err(ended.error()));
+            }
+            if shared.outbox.is_first_gate(gate) && shared.outbox.has_room_ahead() {
+                return Poll::Ready(Ok(()));
+            }
+            note(&mut shared.room_waiters, cx.waker());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Lets what is behind the gate go.
+    pub(super) fn open_gate(&self, gate: Gate) {
+        let wakers = self.with(|shared| {
+            shared.outbox.open_gate(gate);
+            // Whoever comes next may be first now.
+            std::mem::take(&mut shared.room_waiters)
+        });
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// A future whose call turned out to be impossible when it was to be sent.
+    pub(super) fn give_up(&self, token: &TokenRef, error: TaskError) {
+        let mut wakes = Wakes::default();
+        token.0.settle(Settled::Failed(error), &mut wakes);
+        if token.0.retire() {
+            self.dropped(token.clone(), false);
+        }
+        wakes.fire();
     }
 
     /// Waits until `reached` says something about the phase.
@@ -359,9 +436,17 @@ impl Shared {
         }
     }
 
+    pub(super) fn tell(&mut self, message: ClientToScheduler) {
+        self.outbox.tell(message);
+    }
+
+    pub(super) fn tell_ahead(&mut self, message: ClientToScheduler) {
+        self.outbox.tell_ahead(message);
+    }
+
     /// Those to be woken because there is room now.
     fn roomy(&mut self) -> Vec<Waker> {
-        if self.room_waiters.is_empty() || self.outbox.room().is_err() {
+        if self.room_waiters.is_empty() || !self.outbox.has_room_ahead() {
             return Vec::new();
         }
         std::mem::take(&mut self.room_waiters)
@@ -409,13 +494,20 @@ fn note(wakers: &mut Vec<Waker>, waker: &Waker) {
     }
 }
 
-/// Forgets a question when its asker goes away.
-struct Asked<'a> {
-    session: &'a Session,
+/// A question that was asked. Dropping it forgets it.
+pub(super) struct Question {
+    session: Arc<Session>,
     request: u32,
 }
 
-impl Drop for Asked<'_> {
+impl Question {
+    /// The answer; `None` when the session is over or the time is up.
+    pub(super) async fn answer(&self) -> Option<Answer> {
+        poll_fn(|cx| self.session.poll_reply(cx, self.request)).await
+    }
+}
+
+impl Drop for Question {
     fn drop(&mut self) {
         let reply = self.session.lock().replies.remove(&self.request);
         drop(reply);

@@ -3,7 +3,7 @@
 //! All that takes time is done before the lock: arguments are encoded in the caller's thread, and a graph of calls becomes
 //! one run of messages, inputs first. Whatever is wrong with a call becomes the failure of its future.
 use super::content_hash::ContentHash;
-use super::inputs::{Inputs, foreign};
+use super::inputs::Inputs;
 use super::session::{Bound, Session, Shared, refused};
 use crate::call::{CallBody, CallGraph, CallNode, CallOptions, FunctionHandle, Rerun};
 use crate::error::{TaskError, TaskErrorKind};
@@ -17,18 +17,34 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 /// One call, ready to be sent.
-struct Prepared {
-    function: &'static Function,
-    submit: Submit,
+pub(super) struct Prepared {
+    pub(super) function: &'static Function,
+    pub(super) submit: Submit,
     objects: Vec<(TaskId, Payload)>,
+    /// Futures to be held until it is sent.
+    held: Vec<FutureRef>,
     /// The future that wants it; calls that only other calls want have none.
-    future: Option<TokenRef>,
+    pub(super) future: Option<TokenRef>,
 }
 
 /// A future and what is to be sent for it.
-struct Run {
-    future: FutureRef,
-    calls: Vec<Prepared>,
+pub(super) struct Run {
+    pub(super) future: FutureRef,
+    pub(super) calls: Vec<Prepared>,
+}
+
+/// What is dropped after the lock was released, since it may hold futures.
+pub(super) struct Rest {
+    _held: Vec<FutureRef>,
+    _future: Option<TokenRef>,
+    unsent: Option<Box<Unsent<TokenRef>>>,
+}
+
+impl Prepared {
+    /// Hash of the call, if it has a key.
+    pub(super) fn call_hash(&self) -> Option<u64> {
+        self.submit.options.as_ref()?.key.as_ref().map(|key| key.call_hash)
+    }
 }
 
 impl Session {
@@ -50,39 +66,41 @@ impl Session {
         }
     }
 
-    /// Submits many calls, few at a time under one lock.
-    pub(crate) fn submit_all(self: &Arc<Self>, calls: impl Iterator<Item = CallBody>) -> Vec<FutureRef> {
+    /// Submits many calls, few at a time under one lock; those that there is no room for later.
+    pub(crate) fn submit_all(self: &Arc<Self>, mut calls: impl Iterator<Item = CallBody>) -> Vec<FutureRef> {
         const CALLS_PER_LOCK: usize = 128;
         let mut futures = Vec::with_capacity(calls.size_hint().0);
         let mut gathered = Vec::with_capacity(CALLS_PER_LOCK);
-        for call in calls {
+        for call in calls.by_ref() {
             let run = self.prepare_run(call);
             futures.push(run.future);
             gathered.extend(run.calls);
             if gathered.len() >= CALLS_PER_LOCK {
                 self.send(gathered.drain(..), Bound::Lifted);
+                if self.is_full() {
+                    break;
+                }
             }
         }
         self.send(gathered.into_iter(), Bound::Lifted);
+        // A call more or less is no matter, but a map that fits is not to leave a task behind.
+        if let Some(next) = calls.next() {
+            self.submit_later(std::iter::once(next).chain(calls), &mut futures);
+        }
         futures
     }
 
-    fn prepare_run(self: &Arc<Self>, call: CallBody) -> Run {
+    pub(super) fn prepare_run(self: &Arc<Self>, call: CallBody) -> Run {
         let failed = |future| Run { future, calls: Vec::new() };
         match call {
-            CallBody::Held(future) => failed(self.adopt(future)),
+            CallBody::Held(future) => {
+                failed(self.adopt(&future).unwrap_or_else(|e| CellRef::failed(future.id(), e)))
+            }
             CallBody::Node(node) if node.has_children() => self.prepare_graph(node).unwrap_or_else(failed),
             CallBody::Node(node) => match self.prepare_one(&node) {
                 Ok((future, call)) => Run { future, calls: vec![call] },
                 Err(future) => failed(future),
             },
-        }
-    }
-
-    fn adopt(self: &Arc<Self>, future: FutureRef) -> FutureRef {
-        match future.session() {
-            Some(theirs) if !Arc::ptr_eq(theirs, self) => CellRef::failed(future.id(), foreign()),
-            _ => future,
         }
     }
 
@@ -119,12 +137,12 @@ impl Session {
 
     /// Appends calls. Whatever is not sent is dropped after the lock is released: it may hold futures.
     fn send(&self, mut calls: impl Iterator<Item = Prepared>, bound: Bound) {
-        let mut unsent = Vec::new();
+        let mut rests = Vec::new();
         let sent: Result<(), TaskError> = self.with(|shared| {
             shared.accepts(bound)?;
             for call in calls.by_ref() {
                 let function = call.function;
-                unsent.extend(append(shared, call).map(|unsent| (unsent, function)));
+                rests.extend(append(shared, call).map(|rest| (rest, function)));
             }
             Ok(())
         });
@@ -133,8 +151,8 @@ impl Session {
             futures
                 .for_each(|(future, function)| future.0.refuse(error.clone().of_function(function.name())));
         }
-        for (unsent, function) in unsent {
-            if let Some((future, why)) = unsent.refused {
+        for (rest, function) in rests {
+            if let Some((future, why)) = rest.unsent.and_then(|unsent| unsent.refused) {
                 future.0.refuse(refused(&why, function.name()));
             }
         }
@@ -171,18 +189,59 @@ impl Session {
     }
 }
 
-fn append(shared: &mut Shared, call: Prepared) -> Option<Box<Unsent<TokenRef>>> {
-    let Prepared { function, mut submit, objects, future } = call;
+/// Appends a call. What is left of it, if anything.
+fn append(shared: &mut Shared, mut call: Prepared) -> Option<Rest> {
+    let (held, future) = (std::mem::take(&mut call.held), call.future.take());
+    let submit = introduce(shared, call, Shared::tell);
+    let unsent = shared.outbox.submit(submit, future).err();
+    (unsent.is_some() || !held.is_empty()).then_some(Rest { _held: held, _future: None, unsent })
+}
+
+/// Appends a call whose future was announced, before all closed gates.
+pub(super) fn append_ahead(shared: &mut Shared, mut call: Prepared) -> Rest {
+    let (held, future) = (std::mem::take(&mut call.held), call.future.take());
+    let submit = introduce(shared, call, Shared::tell_ahead);
+    shared.tell_ahead(ClientToScheduler::Submit(submit));
+    Rest { _held: held, _future: future, unsent: None }
+}
+
+/// Appends what must come before a call.
+fn introduce(shared: &mut Shared, call: Prepared, tell: fn(&mut Shared, ClientToScheduler)) -> Submit {
+    let Prepared { function, mut submit, objects, .. } = call;
     for (id, value) in objects {
         let nbytes = value.nbytes() as u64;
         let workers = Vec::new();
         let scatter =
             Scatter { id, want: false, value: None, nbytes, broadcast: false, eager: false, workers };
-        shared.outbox.tell(ClientToScheduler::Scatter(scatter));
+        tell(shared, ClientToScheduler::Scatter(scatter));
         shared.outbox.event(Event::Held { id, value });
     }
     submit.function = shared.outbox.function(function.id(), || function.spec().clone());
-    shared.outbox.submit(submit, future).err()
+    submit
+}
+
+/// Who submits, if it is a task.
+pub(super) fn parent() -> Option<TaskId> {
+    crate::context::try_context().map(|task| task.id())
+}
+
+/// Who a call without calls among its arguments is, if it may be shared, before it is encoded to travel.
+pub(super) fn known_identity(session: &Arc<Session>, call: &CallNode) -> Result<Option<Identity>, TaskError> {
+    identity_of_local(session, call, None).map_err(|e| e.of_function(&call.function().name()))
+}
+
+/// Encodes a call whose future exists already, for whoever submitted it.
+pub(super) fn prepare_known(
+    session: &Arc<Session>,
+    call: &CallNode,
+    id: TaskId,
+    identity: Option<Identity>,
+    parent: Option<TaskId>,
+) -> Result<Prepared, TaskError> {
+    let mut prepared = prepare(session, call, id, None)?;
+    prepared.submit.id = id;
+    prepared.submit.options = options(call, identity.map(|identity| identity.key), parent);
+    Ok(prepared)
 }
 
 /// Encodes one call.
@@ -206,10 +265,10 @@ fn prepare(
         None => (id, None),
     };
     let function = call.function().declared();
-    let options = options(call, key);
+    let options = options(call, key, parent());
     // The number of the function is known under the lock.
     let submit = Submit { id, function: FunctionIndex(0), args, inputs: inputs_ids, want: true, options };
-    Ok(Prepared { function, submit, objects: inputs.objects, future: None })
+    Ok(Prepared { function, submit, objects: inputs.objects, held: inputs.adopted, future: None })
 }
 
 /// The encoded arguments, and the identity of a call that may be shared.
@@ -225,9 +284,15 @@ fn unencodable(e: crate::value::EncodeError) -> TaskError {
 }
 
 /// What a call that may be shared is known by.
-struct Identity {
-    id: TaskId,
+pub(super) struct Identity {
+    pub(super) id: TaskId,
     key: Key,
+}
+
+impl Identity {
+    pub(super) fn call_hash(&self) -> u64 {
+        self.key.call_hash
+    }
 }
 
 /// Who a call is, if it has a key or may be shared: computed from the encoded form even where nothing is encoded to travel.
@@ -283,8 +348,7 @@ fn identity_by_key(text: &str, call_hash: [u64; 2]) -> Identity {
 }
 
 /// What is not at its default.
-fn options(call: &CallNode, key: Option<Key>) -> Option<Box<SubmitOptions>> {
-    let parent = crate::context::try_context().map(|task| task.id());
+fn options(call: &CallNode, key: Option<Key>, parent: Option<TaskId>) -> Option<Box<SubmitOptions>> {
     if key.is_none() && parent.is_none() && call.is_plain() {
         return None;
     }

@@ -189,6 +189,12 @@ impl Cell {
         *self.lock() = State::Failed(error);
     }
 
+    /// The session has nothing to do with the future any more, though it knew of it. Whether handles still stood for it.
+    pub(crate) fn retire(&self) -> bool {
+        self.standing.compare_exchange(WANTED, REFUSED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+            && self.handles.load(Ordering::Acquire) > 0
+    }
+
     /// Makes a task pending again that failed on the cluster. Whether it was.
     pub(crate) fn retry(&self) -> bool {
         let mut state = self.lock();
