@@ -117,6 +117,11 @@ impl<In, Out> Link<In, Out> {
         }
     }
 
+    /// Cuts it, as dropping it does: what was not flushed is lost, and nothing more comes.
+    pub(crate) fn cut(&mut self) {
+        self.lose(&LinkError::Closed);
+    }
+
     fn lose(&mut self, error: &LinkError) {
         match &mut self.wire {
             Wire::Stream(stream) => stream.cut(),

@@ -1,7 +1,7 @@
 //! How a worker is to be, and how it joins its scheduler.
 use super::compute::{Shipping, Workshop, install_hook};
-use super::desk::Desk;
-use super::driver::{Driver, Parts, SchedulerLink};
+use super::desk::{Desk, SchedulerLink};
+use super::driver::{Driver, Parts};
 use super::functions::Functions;
 use super::inbox::Inbox;
 use super::peers::Peers;
@@ -236,12 +236,11 @@ impl<R: Runtime> WorkerBuilder<R> {
             settings.value_bytes_max = limit;
         }
         let machine = Machine::new(settings, Time(self.rt.now().0));
-        let desk = Arc::new(Desk::new(machine, functions, self.validate));
+        let desk = Arc::new(Desk::new(machine, functions, scheduler, self.validate));
         let incarnation = welcome.incarnation;
         let hello = PeerHello { incarnation, name: home.name.clone() };
         Driver::new(Parts {
             incarnation,
-            scheduler,
             peers: Peers::new(&self.rt, &home.inbox, &self.token, hello),
             acceptor,
             workshop: Workshop::new(self.compute, &home, &desk, nthreads, self.stack_bytes),

@@ -8,15 +8,12 @@ use super::peers::Peers;
 use super::serve::{Piece, Sender, encode_here};
 use crate::context::Home;
 use crate::function::Run as HowToRun;
-use crate::link::{Acceptor, Link};
+use crate::link::Acceptor;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use longshore_core::worker::{Action, Actions, Event, Exit, Outcome, Run};
 use longshore_proto::client::Chunk;
-use longshore_proto::{
-    Attempt, FailureKind, Payload, SchedulerToWorker, TaskFailure, TaskHandle, TaskId, Time,
-    WorkerToScheduler,
-};
+use longshore_proto::{Attempt, Payload, TaskHandle, Time, WorkerToScheduler};
 use longshore_rt::{BoxSleep, Instant, Runtime, RuntimeExt, Sleep, Task};
 use std::future::Future;
 use std::pin::Pin;
@@ -29,15 +26,11 @@ const LEAVE_MS_MAX: u64 = 2_000;
 /// Released values beyond this are dropped off the driver.
 const DISCARD_HERE_BYTES_MAX: usize = 256 * 1024;
 
-/// A link to the scheduler.
-pub(super) type SchedulerLink = Link<SchedulerToWorker, WorkerToScheduler>;
-
 /// The worker's one future.
 pub(super) struct Driver {
     home: Arc<Home>,
     desk: Arc<Desk>,
     incarnation: u64,
-    scheduler: SchedulerLink,
     uploads: Sender,
     peers: Peers,
     callers: Callers,
@@ -62,7 +55,6 @@ pub(super) struct Parts {
     pub(super) home: Arc<Home>,
     pub(super) desk: Arc<Desk>,
     pub(super) incarnation: u64,
-    pub(super) scheduler: SchedulerLink,
     pub(super) peers: Peers,
     pub(super) acceptor: Acceptor,
     pub(super) workshop: Workshop,
@@ -87,7 +79,6 @@ impl Driver {
             home: parts.home,
             desk: parts.desk,
             incarnation: parts.incarnation,
-            scheduler: parts.scheduler,
             peers: parts.peers,
             workshop: parts.workshop,
         }
@@ -105,9 +96,9 @@ impl Driver {
                 papers.handle(now, Event::Tick);
             }
             self.carry_out_all(&mut papers, now);
+            self.flush(&mut papers, cx);
             deadline = papers.machine.deadline();
-            drop(papers);
-            self.flush(cx);
+            papers.armed = deadline;
         }
         if self.leaving.is_some() {
             return self.leave(cx);
@@ -158,17 +149,8 @@ impl Driver {
 
     /// Takes in what came over links.
     fn receive(&mut self, papers: &mut Papers, now: Time, cx: &mut Context<'_>) {
-        let Driver { scheduler, peers, callers, .. } = self;
-        let polled = scheduler.poll_recv(cx, &mut |message| {
-            if let SchedulerToWorker::Function { index, spec } = &message {
-                papers.functions.introduce(*index, spec);
-            }
-            papers.handle(now, Event::FromScheduler(message));
-        });
-        if let Poll::Ready(Err(error)) = polled {
-            tracing::debug!(%error, "the link to the scheduler is lost");
-            papers.handle(now, Event::SchedulerLost);
-        }
+        papers.receive(now, cx);
+        let Driver { peers, callers, .. } = self;
         peers.poll(cx, &mut |event| papers.handle(now, event));
         callers.poll(cx, &mut |event| papers.handle(now, event));
     }
@@ -176,8 +158,7 @@ impl Driver {
     /// Does what the machine wants, and what follows from that.
     fn carry_out_all(&mut self, papers: &mut Papers, now: Time) {
         loop {
-            std::mem::swap(&mut self.actions, &mut papers.actions);
-            self.carry_out(&papers.functions);
+            self.carry_out(papers);
             if self.events.is_empty() || self.leaving.is_some() {
                 break;
             }
@@ -191,12 +172,12 @@ impl Driver {
         papers.validate();
     }
 
-    fn carry_out(&mut self, functions: &Functions) {
-        let mut actions = std::mem::take(&mut self.actions);
+    fn carry_out(&mut self, papers: &mut Papers) {
+        let mut actions = std::mem::replace(&mut papers.actions, std::mem::take(&mut self.actions));
         for action in actions.drain(..) {
             match action {
-                Action::ToScheduler(message) => self.tell(message),
-                Action::Start(run) => self.start(run, functions),
+                Action::ToScheduler(message) => papers.tell(message),
+                Action::Start(run) => self.start(run, &papers.functions),
                 Action::CancelRun { task, attempt } => self.cancel(task, attempt),
                 Action::Fetch { peer, address, tasks } => {
                     self.peers.fetch(peer, &address, tasks, &mut self.events);
@@ -208,29 +189,12 @@ impl Driver {
                     callers.serve(caller, task, value, &mut |value| encode_elsewhere(home, encodings, value));
                 }
                 Action::DropCaller { caller } => self.callers.drop_caller(caller),
-                Action::Upload { task, value } => self.upload(task, value),
+                Action::Upload { task, value } => self.upload(papers, task, value),
                 Action::Discard(values) => self.discard(values),
                 Action::Exit(exit) => self.begin_to_leave(exit),
             }
         }
         self.actions = actions;
-    }
-
-    fn tell(&mut self, message: WorkerToScheduler) {
-        let about = match &message {
-            WorkerToScheduler::Finished { task, attempt, duration_ns, .. } => {
-                Some((*task, *attempt, *duration_ns))
-            }
-            _ => None,
-        };
-        let Err(error) = self.scheduler.send(message) else { return };
-        tracing::error!(%error, "a message to the scheduler could not be sent");
-        let Some((task, attempt, duration_ns)) = about else { return };
-        let words = format!("the result could not be sent: {error}");
-        let nobody = TaskId { origin: 0, seq: 0 };
-        let failure = Box::new(TaskFailure::new(FailureKind::UnencodableResult, nobody, "", words));
-        // A failure of bounded length always fits.
-        let _ = self.scheduler.send(WorkerToScheduler::Failed { task, attempt, duration_ns, failure });
     }
 
     fn start(&mut self, run: Run, functions: &Functions) {
@@ -257,10 +221,10 @@ impl Driver {
         self.asynchronous.remove(&(task, attempt));
     }
 
-    fn upload(&mut self, task: TaskHandle, value: Payload) {
-        if self.scheduler.is_local() {
+    fn upload(&mut self, papers: &mut Papers, task: TaskHandle, value: Payload) {
+        if papers.scheduler.is_local() {
             let total = value.nbytes() as u64;
-            return self.tell(WorkerToScheduler::Data(Chunk { task, total, offset: 0, bytes: value }));
+            return papers.tell(WorkerToScheduler::Data(Chunk { task, total, offset: 0, bytes: value }));
         }
         let Driver { uploads, home, encodings, .. } = self;
         uploads.push(task, value, &mut |value| encode_elsewhere(home, encodings, value));
@@ -275,16 +239,16 @@ impl Driver {
     }
 
     /// Sends what is to be sent, as far as sockets take it.
-    fn flush(&mut self, cx: &mut Context<'_>) {
-        while let Some(piece) = self.uploads.next(self.scheduler.backlog_bytes()) {
-            self.tell(match piece {
+    fn flush(&mut self, papers: &mut Papers, cx: &mut Context<'_>) {
+        while let Some(piece) = self.uploads.next(papers.scheduler.backlog_bytes()) {
+            papers.tell(match piece {
                 Piece::Data(chunk) => WorkerToScheduler::Data(chunk),
                 Piece::Unavailable(task) => WorkerToScheduler::NoData { task },
             });
         }
         // A link that broke says so when it is read.
-        let _ = self.scheduler.poll_flush(cx);
-        if self.uploads.has_room(self.scheduler.backlog_bytes()) {
+        let _ = papers.scheduler.poll_flush(cx);
+        if self.uploads.has_room(papers.scheduler.backlog_bytes()) {
             cx.waker().wake_by_ref();
         }
         self.callers.pump();
@@ -321,7 +285,7 @@ impl Driver {
 
     /// Waits until the last words were taken, but not for ever.
     fn leave(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
-        let is_said = self.scheduler.poll_end(cx).is_ready();
+        let is_said = self.desk.lock().scheduler.poll_end(cx).is_ready();
         self.callers.poll(cx, &mut |_| {});
         self.callers.flush(cx, &mut self.events);
         let is_over = is_said && self.callers.are_gone();
@@ -330,6 +294,12 @@ impl Driver {
         }
         let exit = self.leaving.take().map(|(exit, _)| exit);
         Poll::Ready(exit.unwrap_or(Exit::Closed))
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.desk.cut();
     }
 }
 

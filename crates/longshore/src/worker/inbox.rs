@@ -7,8 +7,8 @@ use atomic_waker::AtomicWaker;
 use longshore_core::worker::Outcome;
 use longshore_proto::{Attempt, PeerId, PeerReply, PeerRequest, TaskHandle};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::Context;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Wake, Waker};
 
 /// A run is over.
 #[derive(Debug)]
@@ -74,6 +74,12 @@ struct Content {
     told: bool,
 }
 
+impl Wake for Inbox {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+}
+
 impl Inbox {
     /// Leaves something, and wakes the driver if nobody else has.
     pub(crate) fn post(&self, leave: impl FnOnce(&mut Mail)) {
@@ -90,6 +96,11 @@ impl Inbox {
     /// Wakes the driver if nobody else has: there is something for it, here or elsewhere.
     pub(crate) fn ring(&self) {
         self.post(|_| {});
+    }
+
+    /// A waker for what the driver is to look after.
+    pub(super) fn waker(self: &Arc<Self>) -> Waker {
+        Waker::from(self.clone())
     }
 
     /// Whether the driver has not heard yet that a task gave up its slot, or took one again.

@@ -53,7 +53,10 @@ impl Workshop {
         nthreads: u32,
         stack_bytes: usize,
     ) -> Self {
-        let (nthreads, office) = (nthreads as usize, Office { home: home.clone(), desk: desk.clone() });
+        let (nthreads, office) = (
+            nthreads as usize,
+            Office { home: home.clone(), desk: desk.clone(), driver: home.inbox.waker() },
+        );
         Workshop(match compute {
             Compute::Threads => Kind::Pool(Pool::new(office, nthreads, stack_bytes)),
             Compute::Runtime => Kind::Runtime(ViaRuntime::new(office, nthreads)),

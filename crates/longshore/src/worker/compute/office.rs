@@ -6,12 +6,15 @@ use crate::worker::inbox::Ended;
 use longshore_proto::Time;
 use longshore_rt::Instant;
 use std::sync::Arc;
+use std::task::Waker;
 
 /// What those who run jobs know of their worker.
 #[derive(Clone)]
 pub(super) struct Office {
     pub(super) home: Arc<Home>,
     pub(super) desk: Arc<Desk>,
+    /// Wakes the driver.
+    pub(super) driver: Waker,
 }
 
 impl Office {
@@ -27,7 +30,8 @@ impl Office {
             return self.leave(ended);
         }
         self.home.cancelled.remove(ended.task, ended.attempt);
-        self.desk.hand_in(Time(now.0), ended, jobs);
-        self.home.inbox.ring();
+        if !self.desk.hand_in(Time(now.0), ended, jobs, &self.driver) {
+            self.home.inbox.ring();
+        }
     }
 }
