@@ -164,7 +164,12 @@ impl postcard::ser_flavors::Flavor for Appender<'_> {
     }
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.bytes.extend_from_slice(bytes);
+        // Nearly all are numbers of a few bytes, for which a call of memcpy costs more than the copy.
+        if bytes.len() <= 10 {
+            self.bytes.extend(bytes.iter().copied());
+        } else {
+            self.bytes.extend_from_slice(bytes);
+        }
         Ok(())
     }
     fn finalize(self) -> postcard::Result<()> {

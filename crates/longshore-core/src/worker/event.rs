@@ -140,6 +140,8 @@ pub struct Run {
     pub args: Payload,
     /// Values for those places, in order.
     pub inputs: Vec<Payload>,
+    /// Whether the function is known to take much less than a millisecond.
+    pub is_quick: bool,
 }
 
 /// What the driver is to do.

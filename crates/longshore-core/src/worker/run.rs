@@ -27,7 +27,7 @@ impl Machine {
             let running = State::Running(Running { charge_ns, seceded: false, deadline });
             self.roster.ready.pop_live();
             task.transition(now, entry.task, running, &mut self.roster, &mut self.story);
-            out.push(Action::Start(task.take_run(entry.task)));
+            out.push(Action::Start(task.take_run(entry.task, charge_ns < AHEAD_NS)));
         }
     }
 
@@ -162,7 +162,7 @@ impl Machine {
 
 impl Task {
     /// What the compute threads need of it, which it gives away.
-    fn take_run(&mut self, task: TaskHandle) -> Run {
+    fn take_run(&mut self, task: TaskHandle, is_quick: bool) -> Run {
         Run {
             task,
             attempt: self.attempt,
@@ -170,6 +170,7 @@ impl Task {
             function: self.function,
             args: std::mem::replace(&mut self.args, Payload::empty()),
             inputs: std::mem::take(&mut self.inputs),
+            is_quick,
         }
     }
 }

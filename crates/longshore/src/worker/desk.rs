@@ -2,8 +2,11 @@
 //!
 //! The driver takes the lock for its turn. A compute thread that has no further job takes it too: it hands in the end of
 //! its run and goes on with what the machine starts then, so that a chain of calls runs on one thread, where asking the
-//! driver would cost two thread hops a link. If nothing follows, the thread sends what is to be said itself before it
-//! sleeps, which saves a hop too. All else that the machine wants is left for the driver, which is then woken.
+//! driver would cost two thread hops a link. All else that the machine wants is left for the driver, which is then woken.
+//!
+//! Such a thread also sends what is to be said: before it sleeps, before a run that may take long, and every
+//! [`HOLD`] in between, so that a stream of tiny runs costs neither a wake-up nor a write each. Should a function that was
+//! always quick take long for once, the driver sends what waits after [`HOLD_MAX`].
 use super::compute::Job;
 use super::functions::Functions;
 use super::inbox::Ended;
@@ -13,6 +16,12 @@ use longshore_proto::{FailureKind, SchedulerToWorker, TaskFailure, TaskId, Time,
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// How long results of tiny runs gather while more such runs follow.
+const HOLD: Duration = Duration::from_micros(50);
+/// When the driver sends them if the thread that gathers them does not.
+pub(super) const HOLD_MAX: Duration = Duration::from_millis(1);
 
 /// A link to the scheduler.
 pub(super) type SchedulerLink = Link<SchedulerToWorker, WorkerToScheduler>;
@@ -29,6 +38,10 @@ pub(super) struct Papers {
     pub(super) scheduler: SchedulerLink,
     /// When the driver will look at the machine even if nobody wakes it.
     pub(super) armed: Option<Time>,
+    /// Since when there is something to be sent that a compute thread will send.
+    held_since: Option<Time>,
+    /// The driver has said something, which is sent with its turn.
+    is_urgent: bool,
     validate: bool,
 }
 
@@ -39,8 +52,16 @@ impl Desk {
         scheduler: SchedulerLink,
         validate: bool,
     ) -> Self {
-        let actions = Actions::new();
-        Desk(Mutex::new(Papers { machine, actions, functions, scheduler, armed: None, validate }))
+        Desk(Mutex::new(Papers {
+            machine,
+            actions: Actions::new(),
+            functions,
+            scheduler,
+            armed: None,
+            held_since: None,
+            is_urgent: false,
+            validate,
+        }))
     }
 
     /// The lock, for the driver.
@@ -56,29 +77,79 @@ impl Desk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).scheduler.cut();
     }
 
-    /// Hands in the end of a run, and takes the jobs that follow from it. Whether there is nothing left for the driver;
-    /// what a full socket does not take now, `driver` is woken for.
-    pub(super) fn hand_in(&self, now: Time, ended: Ended, jobs: &mut Vec<Job>, driver: &Waker) -> bool {
-        let mut papers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Hands in the end of a run, and takes the jobs that follow from it. `next` tells of the job that the thread goes on
+    /// with otherwise, whether it is a quick one. Gives the end back if others have the lock and there is such a job.
+    pub(super) fn hand_in(
+        &self,
+        now: Time,
+        ended: Ended,
+        next: Option<bool>,
+        jobs: &mut Vec<Job>,
+        driver: &Waker,
+    ) -> Result<Left, Ended> {
+        let papers = match next {
+            Some(_) => self.0.try_lock().ok(),
+            None => Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)),
+        };
+        let Some(mut papers) = papers else { return Err(ended) };
         let already = papers.actions.len();
         papers.run_ended(now, ended);
         papers.validate();
         papers.take_jobs(already, jobs);
         papers.say_all();
-        if jobs.is_empty() {
-            // A link that broke says so when it is read.
-            let _ = papers.scheduler.poll_flush(&mut Context::from_waker(driver));
-        }
-        let due = papers.machine.deadline();
+        let next = next.or_else(|| jobs.first().map(|job| job.run.is_quick));
+        papers.hold_or_send(now, next == Some(true), driver);
+        let due = papers.deadline();
         let is_armed = due.is_none_or(|due| papers.armed.is_some_and(|at| at <= due));
-        is_armed && papers.actions.is_empty() && jobs.is_empty()
+        Ok(if is_armed && papers.actions.is_empty() { Left::Nothing } else { Left::Something })
     }
+}
+
+/// Whether there is something left for the driver.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Left {
+    Nothing,
+    Something,
 }
 
 impl Papers {
     /// Tells the machine what happened.
     pub(super) fn handle(&mut self, now: Time, event: Event) {
         self.machine.handle(now, event, &mut self.actions);
+    }
+
+    /// When the driver has to look again, even if nobody wakes it.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        let held_until = self.held_since.map(|since| since + HOLD_MAX);
+        [held_until, self.machine.deadline()].into_iter().flatten().min()
+    }
+
+    /// Sends what was said, unless the next run is quick and nothing has waited for long.
+    fn hold_or_send(&mut self, now: Time, next_is_quick: bool, driver: &Waker) {
+        let since = *self.held_since.get_or_insert(now);
+        if !next_is_quick || now.since(since) >= HOLD {
+            self.send(&mut Context::from_waker(driver));
+        }
+    }
+
+    /// Sends what was said, as the driver: not what a compute thread is about to send.
+    pub(super) fn flush(&mut self, now: Time, cx: &mut Context<'_>) {
+        let is_held = self.held_since.is_some_and(|since| now.since(since) < HOLD_MAX);
+        if self.is_urgent || !is_held {
+            self.send(cx);
+        }
+    }
+
+    fn send(&mut self, cx: &mut Context<'_>) {
+        (self.held_since, self.is_urgent) = (None, false);
+        // A link that broke says so when it is read.
+        let _ = self.scheduler.poll_flush(cx);
+    }
+
+    /// Says something that is to be sent at once.
+    pub(super) fn tell_now(&mut self, message: WorkerToScheduler) {
+        self.is_urgent = true;
+        self.tell(message);
     }
 
     /// Tells the machine of the end of a run.
@@ -102,8 +173,8 @@ impl Papers {
         }
     }
 
-    /// Appends a message to the scheduler. It is sent with the next flush.
-    pub(super) fn tell(&mut self, message: WorkerToScheduler) {
+    /// Appends a message to the scheduler.
+    fn tell(&mut self, message: WorkerToScheduler) {
         let about = match &message {
             WorkerToScheduler::Finished { task, attempt, duration_ns, .. } => {
                 Some((*task, *attempt, *duration_ns))

@@ -96,8 +96,8 @@ impl Driver {
                 papers.handle(now, Event::Tick);
             }
             self.carry_out_all(&mut papers, now);
-            self.flush(&mut papers, cx);
-            deadline = papers.machine.deadline();
+            self.flush(&mut papers, now, cx);
+            deadline = papers.deadline();
             papers.armed = deadline;
         }
         if self.leaving.is_some() {
@@ -176,7 +176,7 @@ impl Driver {
         let mut actions = std::mem::replace(&mut papers.actions, std::mem::take(&mut self.actions));
         for action in actions.drain(..) {
             match action {
-                Action::ToScheduler(message) => papers.tell(message),
+                Action::ToScheduler(message) => papers.tell_now(message),
                 Action::Start(run) => self.start(run, &papers.functions),
                 Action::CancelRun { task, attempt } => self.cancel(task, attempt),
                 Action::Fetch { peer, address, tasks } => {
@@ -224,7 +224,7 @@ impl Driver {
     fn upload(&mut self, papers: &mut Papers, task: TaskHandle, value: Payload) {
         if papers.scheduler.is_local() {
             let total = value.nbytes() as u64;
-            return papers.tell(WorkerToScheduler::Data(Chunk { task, total, offset: 0, bytes: value }));
+            return papers.tell_now(WorkerToScheduler::Data(Chunk { task, total, offset: 0, bytes: value }));
         }
         let Driver { uploads, home, encodings, .. } = self;
         uploads.push(task, value, &mut |value| encode_elsewhere(home, encodings, value));
@@ -239,15 +239,14 @@ impl Driver {
     }
 
     /// Sends what is to be sent, as far as sockets take it.
-    fn flush(&mut self, papers: &mut Papers, cx: &mut Context<'_>) {
+    fn flush(&mut self, papers: &mut Papers, now: Time, cx: &mut Context<'_>) {
         while let Some(piece) = self.uploads.next(papers.scheduler.backlog_bytes()) {
-            papers.tell(match piece {
+            papers.tell_now(match piece {
                 Piece::Data(chunk) => WorkerToScheduler::Data(chunk),
                 Piece::Unavailable(task) => WorkerToScheduler::NoData { task },
             });
         }
-        // A link that broke says so when it is read.
-        let _ = papers.scheduler.poll_flush(cx);
+        papers.flush(now, cx);
         if self.uploads.has_room(papers.scheduler.backlog_bytes()) {
             cx.waker().wake_by_ref();
         }

@@ -125,6 +125,7 @@ fn start(slot: u32, inputs: Vec<Payload>) -> Action {
         function: FunctionIndex(0),
         args: Payload::empty(),
         inputs,
+        is_quick: false,
     })
 }
 
