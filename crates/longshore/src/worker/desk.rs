@@ -5,8 +5,9 @@
 //! driver would cost two thread hops a link. All else that the machine wants is left for the driver, which is then woken.
 //!
 //! Such a thread also sends what is to be said: before it sleeps, before a run that may take long, and every
-//! [`HOLD`] in between, so that a stream of tiny runs costs neither a wake-up nor a write each. Should a function that was
-//! always quick take long for once, the driver sends what waits after [`HOLD_MAX`].
+//! [`HOLD`] in between, so that a chain of tiny runs costs neither a wake-up nor a write each. Should a function that was
+//! always quick take long for once, the driver sends what waits after [`HOLD_MAX`]. A thread that has further jobs leaves
+//! the ends of its runs in the driver's letter box instead: a batch at a time, the machine stays in one core's cache.
 use super::compute::Job;
 use super::functions::Functions;
 use super::inbox::Ended;
@@ -77,31 +78,18 @@ impl Desk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).scheduler.cut();
     }
 
-    /// Hands in the end of a run, and takes the jobs that follow from it. `next` tells of the job that the thread goes on
-    /// with otherwise, whether it is a quick one. Gives the end back if others have the lock and there is such a job.
-    pub(super) fn hand_in(
-        &self,
-        now: Time,
-        ended: Ended,
-        next: Option<bool>,
-        jobs: &mut Vec<Job>,
-        driver: &Waker,
-    ) -> Result<Left, Ended> {
-        let papers = match next {
-            Some(_) => self.0.try_lock().ok(),
-            None => Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)),
-        };
-        let Some(mut papers) = papers else { return Err(ended) };
+    /// Hands in the end of a run, and takes the jobs that follow from it.
+    pub(super) fn hand_in(&self, now: Time, ended: Ended, jobs: &mut Vec<Job>, driver: &Waker) -> Left {
+        let mut papers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let already = papers.actions.len();
         papers.run_ended(now, ended);
         papers.validate();
         papers.take_jobs(already, jobs);
         papers.say_all();
-        let next = next.or_else(|| jobs.first().map(|job| job.run.is_quick));
-        papers.hold_or_send(now, next == Some(true), driver);
+        papers.hold_or_send(now, jobs.first().is_some_and(|job| job.run.is_quick), driver);
         let due = papers.deadline();
         let is_armed = due.is_none_or(|due| papers.armed.is_some_and(|at| at <= due));
-        Ok(if is_armed && papers.actions.is_empty() { Left::Nothing } else { Left::Something })
+        if is_armed && papers.actions.is_empty() { Left::Nothing } else { Left::Something }
     }
 }
 

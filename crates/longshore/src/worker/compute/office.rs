@@ -18,19 +18,20 @@ pub(super) struct Office {
 }
 
 impl Office {
-    /// Hands in the end of a run, and takes the jobs that follow from it. `next` tells of the job that is next otherwise,
-    /// whether it is a quick one.
-    pub(super) fn hand_in(&self, now: Instant, ended: Ended, next: Option<bool>, jobs: &mut Vec<Job>) {
-        let inbox = &self.home.inbox;
+    /// Leaves the end of a run for the driver: there are more jobs to do.
+    pub(super) fn leave(&self, ended: Ended) {
+        self.home.inbox.post(|mail| mail.ended.push(ended));
+    }
+
+    /// Hands in the end of a run, and takes the jobs that follow from it.
+    pub(super) fn hand_in(&self, now: Instant, ended: Ended, jobs: &mut Vec<Job>) {
         // The machine must hear first that a task waited, then that it ended.
-        if inbox.has_waiting() {
-            return inbox.post(|mail| mail.ended.push(ended));
+        if self.home.inbox.has_waiting() {
+            return self.leave(ended);
         }
         self.home.cancelled.remove(ended.task, ended.attempt);
-        match self.desk.hand_in(Time(now.0), ended, next, jobs, &self.driver) {
-            Ok(Left::Nothing) => {}
-            Ok(Left::Something) => inbox.ring(),
-            Err(ended) => inbox.post(|mail| mail.ended.push(ended)),
+        if self.desk.hand_in(Time(now.0), ended, jobs, &self.driver) == Left::Something {
+            self.home.inbox.ring();
         }
     }
 }

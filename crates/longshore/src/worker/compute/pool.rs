@@ -96,14 +96,17 @@ impl Pool {
                 self.set_seceded(false);
             }
             let ended = ended(&run, u64::try_from(duration_ns).unwrap_or(u64::MAX), outcome);
-            self.office.hand_in(now, ended, self.next_is_quick(), &mut following);
-            self.push_own(&mut following);
+            if self.has_jobs() {
+                self.office.leave(ended);
+            } else {
+                self.office.hand_in(now, ended, &mut following);
+                self.push_own(&mut following);
+            }
         }
     }
 
-    /// Whether the next job is a quick one, if there is one.
-    fn next_is_quick(&self) -> Option<bool> {
-        self.queue().jobs.front().map(|job| job.run.is_quick)
+    fn has_jobs(&self) -> bool {
+        !self.queue().jobs.is_empty()
     }
 
     /// The next job, and whether it had to be waited for. `None` when this thread is to leave.

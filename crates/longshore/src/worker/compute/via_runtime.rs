@@ -60,9 +60,13 @@ impl ViaRuntime {
         let ended = ended(&run, u64::try_from(duration_ns).unwrap_or(u64::MAX), outcome);
         self.queue().threads -= 1;
         // The same way as threads go, so that what is simulated is what runs.
-        let (next, mut following) = (self.queue().jobs.front().map(|job| job.run.is_quick), Vec::new());
-        self.office.hand_in(now, ended, next, &mut following);
-        self.queue().jobs.extend(following);
+        if self.queue().jobs.is_empty() {
+            let mut following = Vec::new();
+            self.office.hand_in(now, ended, &mut following);
+            self.queue().jobs.extend(following);
+        } else {
+            self.office.leave(ended);
+        }
         while self.start_one() {}
     }
 
