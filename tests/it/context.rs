@@ -2,8 +2,8 @@
 use crate::stage::{ProcessCluster, TcpCluster, wait_until_released};
 use longshore::blocking::Client;
 use longshore::rt::{BlockOn, OwnedExecutor};
-use longshore::{Error, LocalCluster, context, task};
-use longshore_tests::deadline::within_deadline;
+use longshore::{Error, LocalCluster, as_completed, context, task, wait};
+use longshore_tests::deadline::{DEADLINE, within_deadline};
 use longshore_tests::function::inc;
 use longshore_tests::it_function::{Place, bytes, fib, fib_async, place, total};
 
@@ -22,6 +22,29 @@ fn wait_in_every_way(large: usize) -> Result<Vec<u64>, Error> {
     let waited = blocking.submit(inc(blocking.submit(inc(7)))).result()?;
     let numbers = [mapped.iter().sum::<i64>(), first, waited].map(|n| u64::try_from(n).unwrap_or_default());
     Ok(numbers.into_iter().chain(totals).chain([len as u64]).collect())
+}
+
+/// Waits for tasks in every way there is, within an `async fn`.
+#[task]
+async fn await_in_every_way(large: usize) -> Result<Vec<i64>, Error> {
+    let client = context().client();
+    let by_value = client.submit(inc(1)).await?;
+    let future = client.submit(inc(2));
+    let (by_reference, within) = ((&future).await?, client.submit(inc(3)).within(DEADLINE / 3).await?);
+    let gathered: i64 = client.gather(client.map(inc, 0..10)).await?.into_iter().sum();
+    let waited = wait(&client.map(inc, 0..10)).timeout(DEADLINE / 3).await?.done.len();
+    let first = wait(&client.map(inc, 0..10)).first_completed().await?.done.len();
+    let mut completed = as_completed(client.map(inc, 0..10));
+    let mut in_order = 0;
+    while let Some(future) = completed.next().await {
+        in_order += future.await?;
+    }
+    let (a, b) = (client.submit(bytes(large, 1)), client.submit(inc(10)));
+    let joined = futures_lite::future::zip(a.wait(), b.wait()).await;
+    let joined = i64::try_from(joined.0?.len()).unwrap_or_default() + joined.1?;
+    let shared = client.submit(bytes(large, 1)).shared().await?.len();
+    let counts = [waited, usize::from(first > 0), shared].map(|n| i64::try_from(n).unwrap_or_default());
+    Ok([by_value, by_reference, within, gathered, in_order, joined].into_iter().chain(counts).collect())
 }
 
 /// Gives where it runs and where a task runs that it submits.
@@ -47,6 +70,29 @@ fn check_waiting(client: &Client) {
     wait_until_released(client);
 }
 
+fn check_awaiting(client: &Client) {
+    let large = 300_000;
+    let sized = large as i64;
+    let many = (0..3).map(|_| client.submit(await_in_every_way(large)));
+    for values in client.gather(many.collect::<Vec<_>>()).unwrap() {
+        assert_eq!(values, [2, 3, 4, 55, 55, sized + 11, 10, 1, sized]);
+    }
+    wait_until_released(client);
+}
+
+#[test]
+fn an_async_task_that_waits_has_no_slot() {
+    within_deadline(|| {
+        let cluster = TcpCluster::start(1);
+        let client = cluster.client();
+        check_awaiting(&client);
+        // As many as there can be at once, each of which waits for others.
+        let futures: Vec<_> = (0..40).map(|_| client.submit(fib_async(3))).collect();
+        assert_eq!(client.gather(futures).unwrap(), [2; 40]);
+        wait_until_released(&client);
+    });
+}
+
 #[test]
 fn one_thread_is_enough_in_process() {
     within_deadline(|| {
@@ -57,6 +103,7 @@ fn one_thread_is_enough_in_process() {
         let client = Client::with(rt.clone()).address(cluster.address()).connect().unwrap();
         check(&client);
         check_waiting(&client);
+        check_awaiting(&client);
         client.close().unwrap();
         rt.block_on(cluster.close()).unwrap();
     });

@@ -107,9 +107,7 @@ pub async fn fib_async(n: u64) -> Result<u64, longshore::Error> {
     if n < 2 {
         return Ok(n);
     }
-    let context = context();
-    context.secede();
-    let client = context.client();
+    let client = context().client();
     let (a, b) = (client.submit(fib_async(n - 1)), client.submit(fib_async(n - 2)));
     Ok(a.await? + b.await?)
 }

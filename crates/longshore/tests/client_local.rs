@@ -301,8 +301,6 @@ async fn fib_async(n: u64) -> Result<u64, Error> {
     }
     let client = longshore::context().client();
     let (a, b) = (client.submit(fib_async(n - 1)), client.submit(fib_async(n - 2)));
-    // An `async fn` holds its slot while it awaits, unless it says otherwise.
-    longshore::context().secede();
     Ok(a.await? + b.await?)
 }
 

@@ -92,6 +92,12 @@ impl<T> AsCompleted<T> {
     }
 }
 
+impl<T> Drop for AsCompleted<T> {
+    fn drop(&mut self) {
+        self.group.leave();
+    }
+}
+
 impl<T> Unpin for AsCompleted<T> {}
 
 impl<T> Stream for AsCompleted<T> {

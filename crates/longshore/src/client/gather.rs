@@ -5,7 +5,6 @@ use crate::value::Value;
 use std::collections::BTreeMap;
 // tidy: allow(map): users' own maps are gathered too; nothing here depends on their order
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
@@ -53,7 +52,7 @@ pub(super) async fn gather<G: Gather>(futures: G) -> Result<G::Output, TaskError
         part.0.join(&group, place, true);
         place += 1;
     });
-    poll_fn(|cx| group.poll_done(cx)).await;
+    group.done().await;
     futures.values()
 }
 
@@ -63,7 +62,7 @@ pub(super) async fn gather_ok<H: TaskHandle>(futures: Vec<H>) -> Vec<H::Value> {
     for future in &futures {
         future.parts(&mut |part| part.0.join(&group, 0, true));
     }
-    poll_fn(|cx| group.poll_done(cx)).await;
+    group.done().await;
     futures.into_iter().filter_map(|future| future.values().ok()).collect()
 }
 

@@ -21,9 +21,10 @@ impl ClientOfWorker {
 impl TaskContext {
     /// A client of the cluster that the task runs in. All tasks of a worker share one.
     ///
-    /// A plain function waits with `.result()`, or through `.blocking()`: its slot is another task's meanwhile, so tasks that wait
-    /// for tasks cannot starve each other. An `async fn` keeps its slot while it awaits; if it may wait for long, it says
-    /// [`secede`](Self::secede) first. What a task submits runs before work that was submitted after the task.
+    /// A plain function waits with `.result()`, or through `.blocking()`; an `async fn` awaits. Either way its slot is another
+    /// task's meanwhile, so tasks that wait for tasks cannot starve each other. While an `async fn` awaits something else, a timer
+    /// or a socket, it keeps its slot; if that may take long, it says [`secede`](Self::secede) first. What a task submits runs
+    /// before work that was submitted after the task.
     ///
     /// ```no_run
     /// # use longshore::{context, task};

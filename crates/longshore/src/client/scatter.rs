@@ -9,7 +9,7 @@ use longshore_proto::client::Scatter;
 use longshore_proto::{Payload, TaskId};
 use longshore_rt::BoxFuture;
 use std::fmt;
-use std::future::{IntoFuture, poll_fn};
+use std::future::IntoFuture;
 use std::sync::Arc;
 
 /// How a value is placed.
@@ -117,7 +117,7 @@ async fn placed<T>(futures: &[TaskFuture<T>]) -> Result<(), Error> {
     for future in futures {
         future.cell().join(&group, 0, false);
     }
-    poll_fn(|cx| group.poll_done(cx)).await;
+    group.done().await;
     match futures.iter().find_map(TaskFuture::error) {
         Some(e) => Err(e.into()),
         None => Ok(()),

@@ -3,7 +3,7 @@ use crate::error::Error;
 use crate::future::{Group, TaskFuture, park_on};
 use longshore_rt::{BoxFuture, DynRuntime, RuntimeExt};
 use std::fmt;
-use std::future::{IntoFuture, poll_fn};
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl<T: 'static> WaitFor<T> {
         if self.first {
             group.set_enough(self.futures.len().saturating_sub(1));
         }
-        let done = poll_fn(|cx| group.poll_done(cx));
+        let done = group.done();
         match (self.limit, self.rt()) {
             (Some(limit), Some(rt)) => {
                 let timed = rt.timeout(limit, done).await;

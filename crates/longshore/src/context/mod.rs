@@ -9,14 +9,17 @@
 //! }
 //! ```
 
+mod awaiting;
 mod home;
 mod place;
 
+pub(crate) use awaiting::{Awaiting, awaiting};
 pub(crate) use home::{Cancelled, Home, Proofs};
 pub(crate) use place::{Slots, on_thread, while_waiting};
 
 use crate::address::Address;
 use crate::worker::inbox::Waiting;
+use awaiting::Seceding;
 use longshore_core::worker::Run;
 use longshore_proto::{Attempt, TaskHandle, TaskId};
 use place::Entered;
@@ -53,11 +56,15 @@ pub struct TaskContext {
     task: TaskHandle,
     attempt: Attempt,
     id: TaskId,
+    /// Of a run of an `async fn`.
+    seceding: Option<Arc<Seceding>>,
 }
 
 impl TaskContext {
-    pub(crate) fn new(home: Arc<Home>, run: &Run) -> Self {
-        TaskContext { home, task: run.task, attempt: run.attempt, id: run.id }
+    /// That of an `async fn`.
+    pub(crate) fn asynchronous(home: Arc<Home>, run: &Run) -> Self {
+        let seceding = Some(Seceding::new(home.inbox.clone(), run.task, run.attempt));
+        TaskContext { home, task: run.task, attempt: run.attempt, id: run.id, seceding }
     }
 
     /// Makes this the context of what runs on this thread, until the guard is dropped.
@@ -90,8 +97,8 @@ impl TaskContext {
         ThisWorker(&self.home)
     }
 
-    /// Gives up the task's slot, so that another task can run while this one waits for something. Waiting for a future in a
-    /// plain function does this by itself. Does nothing if the slot was given up before.
+    /// Gives up the task's slot, so that another task can run while this one waits for something. Waiting for a future of a task
+    /// does this by itself. Does nothing if the slot was given up before.
     pub fn secede(&self) {
         place::set_seceded(self, true);
     }

@@ -2,6 +2,7 @@
 //!
 //! A compute thread keeps one place for its whole life and only changes the run in it; an `async fn` takes the place during
 //! each of its polls.
+use super::awaiting::Seceding;
 use super::{Home, TaskContext};
 use longshore_core::worker::Run;
 use longshore_proto::{Attempt, TaskHandle, TaskId};
@@ -32,6 +33,14 @@ struct Current {
 /// The context of the run on this thread.
 pub(super) fn current() -> Option<TaskContext> {
     CURRENT.with(|current| current.borrow().as_ref().filter(|c| c.active).map(|c| c.context.clone()))
+}
+
+/// What keeps the run on this thread out of its slot, if that is a run of an `async fn`.
+pub(super) fn seceding() -> Option<Arc<Seceding>> {
+    CURRENT.with(|current| {
+        let current = current.borrow();
+        current.as_ref().filter(|c| c.active)?.context.seceding.clone()
+    })
 }
 
 /// Restores the thread's previous context when dropped.
@@ -66,6 +75,7 @@ pub(crate) fn on_thread<S: Slots + Clone>(home: &Arc<Home>, slots: &S) -> Place 
         task: TaskHandle { slot: 0, generation: 0 },
         attempt: Attempt(0),
         id: TaskId { origin: 0, seq: 0 },
+        seceding: None,
     };
     let entered = enter(nobody);
     CURRENT.with(|current| {
@@ -102,6 +112,9 @@ impl Place {
 
 /// A run gives up its slot or takes one again. Its thread counts only if this is that thread.
 pub(super) fn set_seceded(context: &TaskContext, seceded: bool) {
+    if let Some(seceding) = &context.seceding {
+        return seceding.say(seceded);
+    }
     let changed = CURRENT.with(|current| {
         let mut current = current.borrow_mut();
         let current = current.as_mut().filter(|c| c.active && c.context.is_same_run(context))?;
@@ -109,7 +122,7 @@ pub(super) fn set_seceded(context: &TaskContext, seceded: bool) {
         let changed = std::mem::replace(&mut current.seceded, seceded) != seceded;
         Some((changed, Some(slots)))
     });
-    // From another thread of the task, or from an async fn, the machine sorts repetitions out.
+    // From another thread of the task the machine sorts repetitions out.
     let (changed, slots) = changed.unwrap_or((true, None));
     if changed {
         slots.into_iter().for_each(|slots| slots.set_seceded(seceded));

@@ -1,5 +1,7 @@
 //! Waiting for many futures with one waker: what `gather`, `wait` and `as_completed` share.
+use crate::context::{Awaiting, awaiting};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -11,7 +13,7 @@ pub(crate) struct Group {
 
 #[derive(Default)]
 struct State {
-    waker: Option<Waker>,
+    waiter: Option<GroupWaiter>,
     /// Futures not done yet.
     open: usize,
     /// How many may still be open when the waiter is woken.
@@ -56,9 +58,24 @@ impl Group {
         state.failed |= failed;
         if let Some(order) = &mut state.order {
             order.push_back(place);
-            return state.waker.take();
+            return state.take_waker();
         }
-        if state.is_done() { state.waker.take() } else { None }
+        if state.is_done() { state.take_waker() } else { None }
+    }
+
+    /// Waits until enough are done.
+    ///
+    /// # Cancel safety
+    /// Dropping it gives up the wait and nothing else.
+    pub(crate) async fn done(&self) {
+        let _waiting = Polling(self);
+        poll_fn(|cx| self.poll_done(cx)).await;
+    }
+
+    /// Nobody waits any more.
+    pub(crate) fn leave(&self) {
+        let left = self.lock().waiter.take();
+        drop(left);
     }
 
     /// Waits until enough are done.
@@ -67,7 +84,7 @@ impl Group {
         if state.is_done() {
             return Poll::Ready(());
         }
-        state.waker = Some(cx.waker().clone());
+        state.waiter = Some(GroupWaiter::here(cx.waker()));
         Poll::Pending
     }
 
@@ -80,7 +97,7 @@ impl Group {
         if state.open == 0 {
             return Poll::Ready(None);
         }
-        state.waker = Some(cx.waker().clone());
+        state.waiter = Some(GroupWaiter::here(cx.waker()));
         Poll::Pending
     }
 
@@ -90,7 +107,33 @@ impl Group {
     }
 }
 
+/// Somebody waits for a group.
+struct Polling<'a>(&'a Group);
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// Who waits for a group.
+struct GroupWaiter {
+    waker: Waker,
+    /// If it is a run of an `async fn`, that has no slot as long as it waits.
+    _awaiting: Option<Awaiting>,
+}
+
+impl GroupWaiter {
+    fn here(waker: &Waker) -> Self {
+        GroupWaiter { waker: waker.clone(), _awaiting: awaiting() }
+    }
+}
+
 impl State {
+    fn take_waker(&mut self) -> Option<Waker> {
+        self.waiter.take().map(|waiter| waiter.waker)
+    }
+
     fn is_done(&self) -> bool {
         self.open <= self.enough || (self.fail_fast && self.failed)
     }

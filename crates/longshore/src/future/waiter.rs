@@ -4,6 +4,7 @@
 //! any future again.
 use super::cell::{Cell, CellRef};
 use super::group::Group;
+use crate::context::{Awaiting, awaiting};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -14,17 +15,53 @@ pub(crate) type Callback = Box<dyn FnOnce(CellRef) + Send>;
 pub(crate) enum Waiter {
     /// A task that wants the value. `key` tells borrowers apart; it is zero for whoever awaits a handle by value.
     Task { key: u32, waker: Waker },
+    /// The same, of a run of an `async fn`.
+    Run(Box<RunWaiter>),
     /// A group of futures, and the place of this one in it.
     Group { group: Arc<Group>, place: u32, value: bool },
     /// A callback, content with knowing that the task is done.
     Call(Callback),
 }
 
+/// A run of an `async fn` that wants the value.
+pub(crate) struct RunWaiter {
+    key: u32,
+    waker: Waker,
+    /// Has no slot as long as it waits.
+    _awaiting: Awaiting,
+}
+
 impl Waiter {
+    /// Whoever runs here.
+    fn here(key: u32, waker: &Waker) -> Self {
+        let waker = waker.clone();
+        match awaiting() {
+            Some(awaiting) => Waiter::Run(Box::new(RunWaiter { key, waker, _awaiting: awaiting })),
+            None => Waiter::Task { key, waker },
+        }
+    }
+
+    fn key(&self) -> Option<u32> {
+        match self {
+            Waiter::Task { key, .. } => Some(*key),
+            Waiter::Run(run) => Some(run.key),
+            Waiter::Group { .. } | Waiter::Call(_) => None,
+        }
+    }
+
+    /// The waker, if it waits by one, and the key it is known by.
+    fn waker(&mut self) -> Option<(u32, &mut Waker)> {
+        match self {
+            Waiter::Task { key, waker } => Some((*key, waker)),
+            Waiter::Run(run) => Some((run.key, &mut run.waker)),
+            Waiter::Group { .. } | Waiter::Call(_) => None,
+        }
+    }
+
     /// Whether it waits for the value to be here, or only for the task to be done.
     pub(crate) fn needs_value(&self) -> bool {
         match self {
-            Waiter::Task { .. } => true,
+            Waiter::Task { .. } | Waiter::Run(_) => true,
             Waiter::Group { value, .. } => *value,
             Waiter::Call(_) => false,
         }
@@ -73,14 +110,12 @@ impl Waiters {
     /// Notes the waker of a borrower, in place of the one it left before. That one is returned, to be dropped where no
     /// lock is held: it may be the last that kept a task alive.
     pub(crate) fn register_borrower(&mut self, key: u32, waker: &Waker) -> Option<Waker> {
-        for waiter in self.as_mut_slice() {
-            if let Waiter::Task { key: other, waker: kept } = waiter
-                && *other == key
-            {
+        for (other, kept) in self.as_mut_slice().iter_mut().filter_map(Waiter::waker) {
+            if other == key {
                 return (!kept.will_wake(waker)).then(|| std::mem::replace(kept, waker.clone()));
             }
         }
-        self.push(Waiter::Task { key, waker: waker.clone() });
+        self.push(Waiter::here(key, waker));
         None
     }
 
@@ -90,22 +125,21 @@ impl Waiters {
     /// makes room and is returned to be woken: if it was still of use, its task asks again.
     pub(crate) fn register_handle(&mut self, waker: &Waker, handles: usize) -> Option<Waker> {
         let mut of_handles = 0;
-        for waiter in self.as_slice() {
-            if let Waiter::Task { key: 0, waker: kept } = waiter {
-                if kept.will_wake(waker) {
-                    return None;
-                }
-                of_handles += 1;
+        for (_, kept) in self.as_mut_slice().iter_mut().filter_map(Waiter::waker).filter(|(key, _)| *key == 0)
+        {
+            if kept.will_wake(waker) {
+                return None;
             }
+            of_handles += 1;
         }
         let oldest = if of_handles >= handles.max(1) { self.remove(0) } else { None };
-        self.push(Waiter::Task { key: 0, waker: waker.clone() });
+        self.push(Waiter::here(0, waker));
         oldest
     }
 
     /// Removes the oldest task waiter of this key.
     pub(crate) fn remove(&mut self, key: u32) -> Option<Waker> {
-        let is_it = |w: &Waiter| matches!(w, Waiter::Task { key: other, .. } if *other == key);
+        let is_it = |w: &Waiter| w.key() == Some(key);
         let removed = match self {
             Waiters::One(one) if is_it(one) => match std::mem::take(self) {
                 Waiters::One(one) => one,
@@ -116,6 +150,7 @@ impl Waiters {
         };
         match removed {
             Waiter::Task { waker, .. } => Some(waker),
+            Waiter::Run(run) => Some(run.waker),
             _ => None,
         }
     }
@@ -166,6 +201,7 @@ impl Wakes {
         for waiter in waiters {
             match waiter {
                 Waiter::Task { waker, .. } => self.wakers.push(waker),
+                Waiter::Run(run) => self.wakers.push(run.waker),
                 Waiter::Group { group, place, .. } => self.wakers.extend(group.settled(place, failed)),
                 // Without a handle nobody wants to know any more.
                 Waiter::Call(call) => self.calls.extend(CellRef::of_living(cell).map(|cell| (call, cell))),

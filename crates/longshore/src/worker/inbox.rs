@@ -109,7 +109,7 @@ impl Inbox {
     }
 
     /// Exchanges what is there for `empty`, and has `cx` woken for more.
-    pub(super) fn take(&self, cx: &Context<'_>, empty: &mut Mail) {
+    pub(crate) fn take(&self, cx: &Context<'_>, empty: &mut Mail) {
         self.driver.register(cx.waker());
         let mut content = self.content();
         content.told = false;

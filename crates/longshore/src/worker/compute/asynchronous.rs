@@ -34,7 +34,7 @@ enum State {
 
 impl AsyncRun {
     pub(crate) fn new(home: Arc<Home>, function: &'static Function, begin: Begin, run: Run) -> Self {
-        let context = TaskContext::new(home.clone(), &run);
+        let context = TaskContext::asynchronous(home.clone(), &run);
         AsyncRun { home, function, run, context, state: State::NotBegun(begin), begun: None }
     }
 
