@@ -119,7 +119,8 @@ fn a_task_that_runs_longer_than_its_timeout_fails_and_says_so() {
         let slow = client.submit(nap(2_000, 1).timeout(limit));
         let error = slow.result().unwrap_err();
         assert_eq!(task_error(&error).kind(), TaskErrorKind::TimedOut);
-        says(&error, &["nap", "w0", "30 ms", "raise .timeout"]);
+        let said = format!("{} ms", limit.as_millis());
+        says(&error, &["nap", "w0", &said, "raise .timeout"]);
         assert_eq!(client.submit(nap(0, 1).timeout(DEADLINE)).result().unwrap(), 1);
     });
 }
