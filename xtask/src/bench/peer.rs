@@ -11,8 +11,28 @@ use super::build;
 use super::rival::{Rival, Row, Work, rows};
 use crate::cargo::{Workspace, root, run as run_command};
 
-/// A peer: its name, and what pip installs for it.
-const PEERS: [(&str, &[&str]); 2] = [("dask", &["distributed"]), ("ray", &["ray", "numpy"])];
+/// A way to measure a peer.
+struct Peer {
+    name: &'static str,
+    /// What pip installs for it; the first is what Python imports.
+    packages: &'static [&'static str],
+    /// What its environment and its script are called by.
+    folder: &'static str,
+    /// A setting that is not its default.
+    variable: Option<(&'static str, &'static str)>,
+}
+
+const PEERS: [Peer; 3] = [
+    Peer { name: "dask", packages: &["distributed"], folder: "dask", variable: None },
+    // without it, tasks that need nothing wait at the scheduler for a worker that has room
+    Peer {
+        name: "dask-unqueued",
+        packages: &["distributed"],
+        folder: "dask",
+        variable: Some(("DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION", "inf")),
+    },
+    Peer { name: "ray", packages: &["ray", "numpy"], folder: "ray", variable: None },
+];
 /// What a peer's script measures when nothing is named.
 const METRICS: [&str; 9] = [
     "noop",
@@ -30,7 +50,7 @@ const N: u64 = 20_000;
 
 /// Whether that is the name of a peer.
 pub(super) fn is_one(name: &str) -> bool {
-    PEERS.iter().any(|(peer, _)| *peer == name)
+    PEERS.iter().any(|peer| peer.name == name)
 }
 
 /// Measures us and the peer in turns.
@@ -43,11 +63,12 @@ pub(super) fn measure(
     n: Option<u64>,
     reps: usize,
 ) -> anyhow::Result<Vec<Row>> {
-    let python = install(name)?;
-    let script = root().join(format!("tests/bench/peers/{name}.py"));
+    let peer = PEERS.iter().find(|peer| peer.name == name).context("no such peer")?;
+    let python = install(peer)?;
+    let script = root().join(format!("tests/bench/peers/with_{}.py", peer.folder));
     let command = move |work: &Work| {
         let mut command = Command::new(&python);
-        command.arg(&script).args(["--n", &work.n.to_string()]).args(&work.metrics);
+        command.arg(&script).args(["--n", &work.n.to_string()]).args(&work.metrics).envs(peer.variable);
         command
     };
     let theirs = Rival { name: name.to_owned(), command: Box::new(command) };
@@ -58,12 +79,11 @@ pub(super) fn measure(
 }
 
 /// The Python of an environment that has the peer.
-fn install(name: &str) -> anyhow::Result<PathBuf> {
-    let (_, packages) = PEERS.iter().find(|(peer, _)| *peer == name).context("no such peer")?;
-    let folder = Workspace::read()?.target_dir.join("peers").join(name);
+fn install(peer: &Peer) -> anyhow::Result<PathBuf> {
+    let folder = Workspace::read()?.target_dir.join("peers").join(peer.folder);
     let python = folder.join("bin/python");
     let is_there = || {
-        let import = format!("import {}", if name == "dask" { "distributed" } else { name });
+        let import = format!("import {}", peer.packages[0]);
         Command::new(&python).args(["-c", &import]).output().is_ok_and(|out| out.status.success())
     };
     if is_there() {
@@ -72,9 +92,9 @@ fn install(name: &str) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(&folder)?;
     run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))
         .context("a peer needs python3 with its venv module")?;
-    run_command(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(*packages))?;
+    run_command(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(peer.packages))?;
     if !is_there() {
-        bail!("{name} was installed below {} and cannot be imported", folder.display());
+        bail!("{} was installed below {} and cannot be imported", peer.name, folder.display());
     }
     Ok(python)
 }
