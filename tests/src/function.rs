@@ -31,6 +31,11 @@ pub fn blend<'a>(
     if salt.is_multiple_of(97) {
         return Err(format!("salt {salt} is refused"));
     }
+    Ok(chain(salt, nbytes, inputs))
+}
+
+/// `nbytes` bytes of a hash chain over the salt and the inputs.
+pub fn chain<'a>(salt: u64, nbytes: usize, inputs: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut h = salt ^ 0x9e37_79b9_7f4a_7c15;
     for input in inputs {
         h = input.iter().fold(h ^ input.len() as u64, |h, b| step(h ^ u64::from(*b)));
@@ -41,7 +46,7 @@ pub fn blend<'a>(
         out.extend_from_slice(&h.to_le_bytes());
     }
     out.truncate(nbytes);
-    Ok(out)
+    out
 }
 
 /// Steele and others' SplitMix64 finalizer.

@@ -1,20 +1,47 @@
-//! A whole cluster in the simulator: scheduler, workers that die and come back, clients with random graphs, and an oracle.
+//! A whole cluster in the simulator: scheduler, workers that die and come back, clients with random plans, and an oracle.
 //!
-//! One seed decides everything. Faults go on for a while, then all is healed; every future must end with the value that the oracle
-//! computed, and when the clients are done nothing may be left on the scheduler.
-use crate::function::mix;
-use crate::graph::{self, Node};
-use longshore::{Address, Client, Compute, Scheduler, TaskFuture, Worker};
+//! One seed decides everything: who is there, what they do ([`plan`]), and which faults befall them. Faults go on for a while,
+//! then all is healed. Every outcome of every future is one that the [`oracle`] allows, whatever it is it comes in time, and
+//! when the clients are done nothing may be left on the scheduler.
+mod client;
+mod cluster;
+mod oracle;
+mod plan;
+mod task;
+mod witness;
+
+use client::Actor;
+use cluster::{Scenario, connect};
 use longshore_rt::{Runtime, RuntimeExt};
-use longshore_sim::{FaultRates, Faults, JobCost, Rng, Sim, SimConfig, SimRuntime};
+use longshore_sim::{JobCost, Rng, Sim, SimConfig, SimRuntime};
+use oracle::World;
+use plan::{Kind, Name, Plan, Step, Style};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use task::Ending;
 
-const PORT: u16 = 8786;
-/// After the faults, all must be done within this.
-const CALM: Duration = Duration::from_secs(60);
 /// Faults go on for so long.
 const STORM: Duration = Duration::from_secs(20);
+/// After the faults, all must be done within this.
+const CALM: Duration = Duration::from_secs(60);
+/// No future may take longer.
+const PATIENCE: Duration = Duration::from_secs(80);
+/// A peer that says nothing for so long is lost, and a bit.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// What clients did.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Outcomes that were looked at.
+    pub calls: usize,
+    /// Those that were failures, as they had to be.
+    pub failed: usize,
+    /// Calls that were asked for once more after they failed.
+    pub retried: usize,
+    /// Sessions that ended because the scheduler was gone.
+    pub sessions_lost: usize,
+}
 
 /// What a seed did.
 #[derive(Clone, PartialEq, Debug)]
@@ -23,201 +50,131 @@ pub struct Report {
     pub seed: u64,
     /// Fingerprint of every event of the run.
     pub fingerprint: u64,
-    /// Calls that were awaited.
-    pub calls: usize,
-    /// Calls that failed, as they had to.
-    pub failed: usize,
+    /// What clients did.
+    pub counts: Counts,
     /// Virtual time that passed.
     pub elapsed: Duration,
-    /// Workers that were started, restarts included.
-    pub workers_started: usize,
+    /// Whether the scheduler died and stayed dead.
+    pub scheduler_gone: bool,
 }
 
-#[derive(Default)]
-struct Tally {
-    calls: usize,
-    failed: usize,
-    workers_started: usize,
-}
-
-type Shared = Arc<Mutex<Tally>>;
+type Tally = Arc<Mutex<Counts>>;
 
 /// Runs one seed.
 ///
 /// # Panics
-/// When an invariant is violated, a value is wrong, something hangs or something is left over.
+/// When an invariant is violated, an outcome is wrong, something hangs or something is left over.
 #[must_use]
 pub fn run(seed: u64) -> Report {
     let mut rng = Rng::new(seed ^ 0x5eed);
     let job_cost = JobCost::Fixed(Duration::from_micros(rng.between(1_000, 400_000)));
     let sim = Sim::new(SimConfig { job_cost, time_limit: Duration::from_secs(600), ..SimConfig::seed(seed) });
-    let tally = Shared::default();
-    start_scheduler(&sim);
-    let workers = 2 + rng.index(6);
-    for i in 0..workers {
-        start_worker(&sim, i, 1 + u32::try_from(rng.index(3)).unwrap_or(0), tally.clone());
-    }
-    let faults = faults(seed, &mut rng);
-    let plan = faults.unleash(&sim);
-    let clients = 1 + rng.index(2);
-    let done: Vec<_> = (0..clients).map(|i| start_client(&sim, i, rng.next_u64(), tally.clone())).collect();
+    witness::forget();
+    let scenario = Scenario::draw(seed, &mut rng);
+    let tally = Tally::default();
+    let plans = plans(&scenario, &mut rng);
+    scenario.start_servers(&sim);
+    let clients: Vec<_> = plans
+        .iter()
+        .enumerate()
+        .map(|(i, plan)| start_client(&sim, i, plan.clone(), &scenario, &tally))
+        .collect();
+    let told = scenario.unleash(&sim);
     let auditor = sim.node("auditor");
     sim.run(async {
-        for client in done {
-            client.recv().await.unwrap_or_else(|_| panic!("seed {seed}: a client died\n{plan}"));
+        for client in clients {
+            client.recv().await.unwrap_or_else(|_| panic!("seed {seed}: a client died\n{told}"));
         }
-        audit(&auditor, seed).await;
+        if !scenario.scheduler_stays_dead() {
+            while !audit(&auditor, seed, scenario.sessions_end()).await {}
+        }
     })
     .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
-    let (tally, elapsed) = (tally.lock().expect("no panic while held"), sim.elapsed());
+    let elapsed = sim.elapsed();
     assert!(
         elapsed <= STORM + CALM,
-        "seed {seed}: it took {elapsed:?}, long after the faults were healed\n{plan}"
+        "seed {seed}: it took {elapsed:?}, long after the faults were healed\n{told}"
     );
-    Report {
-        seed,
-        fingerprint: sim.fingerprint(),
-        calls: tally.calls,
-        failed: tally.failed,
-        elapsed,
-        workers_started: tally.workers_started,
-    }
+    plans.iter().for_each(|plan| check_runs(plan, &scenario, seed));
+    assert_eq!(witness::wrongs(), Vec::<String>::new(), "seed {seed}");
+    witness::forget();
+    let counts = *tally.lock().expect("no panic while held");
+    let scheduler_gone = scenario.scheduler_stays_dead();
+    Report { seed, fingerprint: sim.fingerprint(), counts, elapsed, scheduler_gone }
 }
 
-fn faults(seed: u64, rng: &mut Rng) -> Faults {
-    let quiet = rng.one_in(8);
-    let mut faults = Faults {
-        start: Duration::from_millis(50),
-        period: STORM,
-        outage: Duration::from_millis(100)..=Duration::from_secs(8),
-        slow_latency: Duration::from_millis(1)..=Duration::from_millis(100),
-        victims: vec!["worker-*".into()],
-        linked: vec!["worker-*".into(), "scheduler".into()],
-        ..Faults::swarm(seed)
-    };
-    // Workers die in most seeds; a seed without any fault keeps the oracle honest about the rest.
-    faults.rates.kill_process_per_min = faults.rates.kill_process_per_min.max(6) * 4;
-    if quiet {
-        faults.rates = FaultRates::default();
-    }
-    faults
+/// One plan for each client that stays to the end; deserters draw theirs from the same shared part.
+fn plans(scenario: &Scenario, rng: &mut Rng) -> Vec<Arc<Plan>> {
+    let style = Style::swarm(rng, scenario.worker_names());
+    let shared = Rng::new(rng.next_u64());
+    (0..scenario.clients)
+        .map(|_| Arc::new(plan::draw(&style, shared.clone(), Rng::new(rng.next_u64()))))
+        .collect()
 }
 
-fn scheduler_address() -> Address {
-    Address::tcp("scheduler", PORT)
-}
-
-fn start_scheduler(sim: &Sim) {
-    sim.process("scheduler", |rt| async move {
-        let builder =
-            Scheduler::builder(rt).listen(scheduler_address()).allowed_failures(1_000).validate(true);
-        let mut scheduler = builder.start().await.expect("a fresh port");
-        scheduler.finished().await;
-    });
-}
-
-/// A worker that joins again whenever it has lost the scheduler.
-fn start_worker(sim: &Sim, i: usize, threads: u32, tally: Shared) {
-    let name = format!("worker-{i}");
-    let host = name.clone();
-    sim.process(&name, move |rt| {
-        let (host, tally) = (host.clone(), tally.clone());
-        async move {
-            loop {
-                let life = rt.entropy();
-                let builder = Worker::builder(rt.clone(), scheduler_address())
-                    .listen(Address::tcp(host.clone(), 0))
-                    .name(format!("{host}-{life:x}"))
-                    .nthreads(threads)
-                    .compute(Compute::Runtime)
-                    .validate(true);
-                if let Ok(mut worker) = builder.start().await {
-                    tally.lock().expect("no panic while held").workers_started += 1;
-                    worker.finished().await;
+/// A client that lives its plan, again if its session was lost. The channel is sent to when it is done.
+fn start_client(
+    sim: &Sim,
+    i: usize,
+    plan: Arc<Plan>,
+    scenario: &Scenario,
+    tally: &Tally,
+) -> async_channel::Receiver<()> {
+    let (sender, receiver) = async_channel::bounded(1);
+    let (world, mortal) = (scenario.world(), scenario.sessions_end());
+    let (leaves, deserts) = (scenario.leaves_early(i), scenario.deserts(i));
+    let (name, tally, gone) = (format!("client-{i}"), tally.clone(), scenario.scheduler_stays_dead());
+    let rt = sim.node(&name);
+    let life = rt.clone();
+    let waits = (!deserts).then(|| sender.clone());
+    rt.spawn("life", async move {
+        loop {
+            let Some(client) = connect(&life, gone).await else { break };
+            let mut actor = Actor::new(&life, client, &plan, world, mortal);
+            let lasted = match leaves {
+                true => {
+                    actor.leave_early().await;
+                    true
                 }
-                rt.sleep(Duration::from_millis(50)).await;
+                false => actor.live().await,
+            };
+            tally.lock().expect("no panic while held").add(&actor.counts, lasted);
+            if lasted {
+                break;
             }
         }
-    });
-}
-
-/// A client that submits a random graph and compares every value. The channel is sent to when it is done.
-fn start_client(sim: &Sim, i: usize, seed: u64, tally: Shared) -> async_channel::Receiver<()> {
-    let (sender, receiver) = async_channel::bounded(1);
-    sim.process(&format!("client-{i}"), move |rt| {
-        let (sender, tally) = (sender.clone(), tally.clone());
-        async move {
-            run_client(rt, seed, &tally).await;
+        if let Some(sender) = waits {
             let _ = sender.send(()).await;
         }
-    });
+    })
+    .detach();
+    if deserts {
+        // Nobody waits for one who goes without a word.
+        let _ = sender.try_send(());
+    }
     receiver
 }
 
-async fn run_client(rt: SimRuntime, seed: u64, tally: &Shared) {
-    let mut rng = Rng::new(seed);
-    let client = connect(&rt).await;
-    let len = 20 + rng.index(180);
-    let graph = graph::random(&mut rng, len);
-    let mut futures: Vec<TaskFuture<Vec<u8>>> = Vec::new();
-    for node in &graph {
-        futures.push(submit(&client, node, &futures));
-        if rng.one_in(16) {
-            rt.sleep(Duration::from_micros(rng.between(1, 500_000))).await;
-        }
-    }
-    for (at, expected) in graph::expected(&graph).into_iter().enumerate() {
-        let Ok(value) = rt.timeout(STORM + CALM, futures[at].wait()).await else {
-            panic!("node {at} of client seed {seed} never ended:\n{}", explain(&client, &futures[at]).await)
-        };
-        let mut tally = tally.lock().expect("no panic while held");
-        tally.calls += 1;
-        match (value, expected) {
-            (Ok(value), Ok(expected)) => assert_eq!(value, expected, "node {at} of client seed {seed}"),
-            (Err(e), Err(expected)) => {
-                let words = e.downcast_ref::<String>();
-                assert!(
-                    words.is_some_and(|w| expected.contains(w)),
-                    "node {at}: {e}, expected one of {expected:?}"
-                );
-                tally.failed += 1;
-            }
-            (value, expected) => {
-                panic!("node {at} of client seed {seed}: got {value:?}, expected {expected:?}")
-            }
-        }
-    }
-    drop(futures);
-    client.close().await.expect("an orderly end");
-}
-
-/// What the scheduler knows of a future that does not end.
-async fn explain(client: &Client<SimRuntime>, future: &TaskFuture<Vec<u8>>) -> String {
-    let story = client.story(future).await.unwrap_or_default().join("\n");
-    let (info, processing) = (client.scheduler_info().await, client.processing().await);
-    format!("{story}\n{info:#?}\n{processing:?}")
-}
-
-fn submit(client: &Client<SimRuntime>, node: &Node, futures: &[TaskFuture<Vec<u8>>]) -> TaskFuture<Vec<u8>> {
-    let inputs: Vec<&TaskFuture<Vec<u8>>> = node.inputs.iter().map(|i| &futures[*i]).collect();
-    client.submit(mix(node.salt, node.nbytes, inputs))
-}
-
-async fn connect(rt: &SimRuntime) -> Client<SimRuntime> {
-    loop {
-        match Client::builder(rt.clone()).address(scheduler_address()).connect().await {
-            Ok(client) => return client,
-            Err(_) => rt.sleep(Duration::from_millis(20)).await,
-        }
+impl Counts {
+    fn add(&mut self, more: &Counts, lasted: bool) {
+        self.calls += more.calls;
+        self.failed += more.failed;
+        self.retried += more.retried;
+        self.sessions_lost += usize::from(!lasted);
     }
 }
 
-/// When all clients are gone, so is everything they wanted.
-async fn audit(rt: &SimRuntime, seed: u64) {
-    let client = connect(rt).await;
+/// When all clients are gone, so is everything they wanted. Whether the scheduler lived long enough to say so.
+async fn audit(rt: &SimRuntime, seed: u64, may_end: bool) -> bool {
+    let client = connect(rt, false).await.expect("the scheduler is up");
     let deadline = rt.now() + CALM;
     loop {
-        let tasks = client.scheduler_info().await.expect("the scheduler is up").tasks;
+        let tasks = match client.scheduler_info().await {
+            Ok(info) => info.tasks,
+            // It may die as late as this.
+            Err(longshore::Error::SchedulerLost { .. }) if may_end => return false,
+            Err(e) => panic!("seed {seed}: the scheduler was asked, and: {e}"),
+        };
         if tasks == longshore::TaskCounts::default() {
             break;
         }
@@ -225,4 +182,41 @@ async fn audit(rt: &SimRuntime, seed: u64) {
         rt.sleep(Duration::from_millis(100)).await;
     }
     client.close().await.expect("an orderly end");
+    true
+}
+
+/// Where and how often tasks were run.
+fn check_runs(plan: &Plan, scenario: &Scenario, seed: u64) {
+    // What nobody needs is stopped, and may be needed again.
+    let given_up: BTreeSet<usize> = plan.steps.iter().filter_map(Step::gives_up).collect();
+    for (at, node) in plan.nodes.iter().enumerate() {
+        let runs = witness::runs(node.recipe.salt);
+        if let plan::Place::On(workers) = &node.place {
+            let elsewhere = runs.iter().find(|run| !workers.contains(&run.worker));
+            // What delegates may run where it wants; what it delegates may run anywhere.
+            let free = node.kind == Kind::Delegating;
+            assert!(free || elsewhere.is_none(), "seed {seed}: node {at} ran elsewhere: {runs:?}, {node:?}");
+        }
+        let is_one = node.name == Name::Own && !node.inner && node.recipe.ending == Ending::Value;
+        let at_most_once = node.once || (scenario.is_calm() && !given_up.contains(&at));
+        assert!(
+            !is_one || !at_most_once || runs.len() <= 1 || scenario.sessions_end(),
+            "seed {seed}: node {at} ran {runs:?}, {node:?}"
+        );
+    }
+    if scenario.is_calm() {
+        check_detached(plan, seed);
+    }
+}
+
+/// What was left to itself was run.
+fn check_detached(plan: &Plan, seed: u64) {
+    let certain = oracle::expected(plan, World { faults: false, others: true });
+    for step in &plan.steps {
+        let Step::Detach(at) = step else { continue };
+        let node = &plan.nodes[*at];
+        let runs = certain[*at].causes.is_empty() && node.kind != Kind::Scattered;
+        let ran = !witness::runs(node.recipe.salt).is_empty();
+        assert!(!runs || ran, "seed {seed}: node {at} was detached and never ran: {node:?}");
+    }
 }

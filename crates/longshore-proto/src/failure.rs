@@ -92,6 +92,14 @@ impl TaskFailure {
         }
     }
 
+    /// Makes it the failure of a task that needs the one it was of.
+    pub fn pass_to(&mut self, function: &str) {
+        const PATH_LEN_MAX: usize = 32;
+        if self.path.len() < PATH_LEN_MAX {
+            self.path.push(function.to_owned());
+        }
+    }
+
     /// Cuts every text to its bound, so that a huge message cannot outgrow a frame.
     pub fn bound(&mut self) {
         const CHAIN_LEN_MAX: usize = 32;

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
                     match panic::catch_unwind(|| sim::run(seed)) {
                         Ok(report) => {
                             passed.fetch_add(1, Ordering::Relaxed);
-                            calls.fetch_add(report.calls as u64, Ordering::Relaxed);
+                            calls.fetch_add(report.counts.calls as u64, Ordering::Relaxed);
                             let ms = u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX);
                             virtual_ms.fetch_add(ms, Ordering::Relaxed);
                         }

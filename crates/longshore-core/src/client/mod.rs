@@ -194,9 +194,9 @@ impl<D: Token> Machine<D> {
     }
 
     fn on_shared(&mut self, token: D, out: &mut Actions<D>) {
-        if let Some(older) = self.futures.any(token.id()) {
-            out.push(Action::Share { from: older.clone(), to: token.clone() });
-        }
+        // One that was cancelled knows nothing; which that is, only the futures themselves can tell.
+        let older = self.futures.of(token.id());
+        out.extend(older.map(|older| Action::Share { from: older.clone(), to: token.clone() }));
         self.futures.expect_several();
         self.futures.insert(token);
     }

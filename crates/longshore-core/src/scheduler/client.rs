@@ -2,7 +2,8 @@
 use super::task::FunctionRef;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
-use longshore_proto::{PeerId, Time};
+use longshore_proto::{PeerId, TaskFailure, TaskId, Time};
+use std::sync::Arc;
 
 /// One client.
 #[derive(Debug)]
@@ -13,14 +14,32 @@ pub(super) struct Client {
     pub wants_len: u64,
     /// Values it keeps for others to fetch.
     pub sources_len: u64,
+    /// Submissions that were not taken, as long as the client may name them. The id may be that of another client's task.
+    pub refused: HashMap<TaskId, Refused, FixedState>,
     knows_peer: HashSet<PeerId, FixedState>,
     pub last_heard: Time,
+}
+
+/// A submission that was not taken.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub failure: Arc<TaskFailure>,
+    /// It has a future, whose release will be heard; without one, only the rest of its graph names it.
+    pub wanted: bool,
 }
 
 impl Client {
     /// Whether this is the first time it hears of the worker.
     pub(super) fn meets_peer(&mut self, peer: PeerId) -> bool {
         self.knows_peer.insert(peer)
+    }
+
+    /// The failure that a call with these inputs inherits from a submission of this client that was not taken.
+    pub(super) fn refused_input(&self, inputs: &[TaskId]) -> Option<Arc<TaskFailure>> {
+        if self.refused.is_empty() {
+            return None;
+        }
+        inputs.iter().find_map(|id| self.refused.get(id)).map(|refused| Arc::clone(&refused.failure))
     }
 }
 
@@ -34,7 +53,8 @@ pub(super) struct Clients {
 impl Clients {
     pub(super) fn add(&mut self, peer: PeerId, now: Time) {
         let (functions, knows_peer) = (Vec::new(), HashSet::default());
-        let client = Client { functions, wants_len: 0, sources_len: 0, knows_peer, last_heard: now };
+        let refused = HashMap::default();
+        let client = Client { functions, wants_len: 0, sources_len: 0, refused, knows_peer, last_heard: now };
         self.by_peer.insert(peer, client);
         self.order.push(peer);
     }

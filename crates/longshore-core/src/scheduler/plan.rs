@@ -33,8 +33,8 @@ impl Machine {
             }
             self.set(slot, State::Waiting { missing, token });
             let mut failed = failed.map(|f| self.passed_on(&f, slot));
-            if self.tasks[slot].function == FunctionRef::DATA {
-                failed = Some(Arc::new(self.lost_data(slot)));
+            if self.tasks[slot].is_unique() {
+                failed = Some(Arc::new(self.lost_for_good(slot)));
             }
             match failed {
                 Some(failure) => self.failing.push((slot, token, failure)),
@@ -46,9 +46,15 @@ impl Machine {
         }
     }
 
-    fn lost_data(&self, slot: Slot) -> TaskFailure {
+    fn lost_for_good(&self, slot: Slot) -> TaskFailure {
+        let task = &self.tasks[slot];
+        if task.function != FunctionRef::DATA {
+            let message =
+                "it ran and had a value, every copy of that is gone, and the task must not run twice";
+            return TaskFailure::new(FailureKind::Lost, task.id, self.functions.name(task.function), message);
+        }
         let message = "the value was put into the cluster by a client, every copy of it is gone, and it cannot be computed again; scatter it anew";
-        TaskFailure::new(FailureKind::Lost, self.tasks[slot].id, "scatter", message)
+        TaskFailure::new(FailureKind::Lost, task.id, "scatter", message)
     }
 
     /// The task has all its inputs.

@@ -63,6 +63,9 @@ impl Machine {
         self.set(slot, state);
         let task = &mut self.tasks[slot];
         task.detached = false;
+        if let Some(options) = &mut task.options {
+            options.spent = options.no_rerun;
+        }
         if inline {
             // The value cannot be lost, so the call is never needed again.
             task.args = longshore_proto::Payload::empty();

@@ -1,13 +1,10 @@
 //! What nobody needs is released or forgotten, and a failure reaches all that depended on the value.
 //!
 //! Both walk along edges of the graph with a list of work rather than by recursion, so that a chain of any length is safe.
-use super::task::{FunctionRef, Slot, State, Stored};
+use super::task::{Slot, State, Stored};
 use super::{Actions, Machine, to_client, to_worker};
 use longshore_proto::{Attempt, PeerId, SchedulerToClient, SchedulerToWorker, TaskFailure, TaskHandle};
 use std::sync::Arc;
-
-/// A failure names at most so many tasks between the root and itself.
-const PATH_LEN_MAX: usize = 32;
 
 impl Machine {
     /// Follows up on an event until nothing is left to do.
@@ -49,9 +46,7 @@ impl Machine {
     /// The failure of an input, as that of the task that needs it.
     pub(super) fn passed_on(&self, failure: &TaskFailure, dependent: Slot) -> Arc<TaskFailure> {
         let mut passed_on = failure.clone();
-        if passed_on.path.len() < PATH_LEN_MAX {
-            passed_on.path.push(self.functions.name(self.tasks[dependent].function).to_owned());
-        }
+        passed_on.pass_to(self.functions.name(self.tasks[dependent].function));
         Arc::new(passed_on)
     }
 
@@ -78,12 +73,12 @@ impl Machine {
         if task.is_needed() {
             return;
         }
-        let (users, can_run) = (task.users, task.function != FunctionRef::DATA);
+        let (users, unique) = (task.users, task.is_unique());
         match &task.state {
             State::Waiting { .. } | State::Queued | State::Assigned { .. } => self.stop(slot, out),
             // Its call is gone or never was: the value stays while a lost dependent may need it.
             State::Inline(_) if users > 0 => return,
-            State::Stored(_) if users > 0 && !can_run => return,
+            State::Stored(_) if users > 0 && unique => return,
             State::Stored(_) => {
                 if let State::Stored(stored) = self.set(slot, State::Released) {
                     self.drop_stored(slot, &stored, out);

@@ -1,4 +1,5 @@
 //! A client's call becomes a task.
+use super::client::Refused;
 use super::placement::Restriction;
 use super::task::{FunctionRef, Options, Order, Slot, State, Task, Wants};
 use super::{Actions, CloseReason, Machine, to_client};
@@ -7,6 +8,7 @@ use longshore_proto::{
     TaskFailure, TaskId,
 };
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// A client cannot introduce more functions than this.
 const FUNCTIONS_LEN_MAX: usize = 1 << 20;
@@ -40,21 +42,45 @@ impl Machine {
                 out,
             );
         };
+        if let Some(failure) = self.clients.get(peer).and_then(|c| c.refused_input(&submit.inputs)) {
+            let mut failure = TaskFailure::clone(&failure);
+            failure.pass_to(self.functions.name(function));
+            return self.refuse(peer, &submit, failure, out);
+        }
         if let Some(slot) = self.tasks.find(submit.id) {
             return self.submit_again(peer, slot, function, &submit, out);
         }
-        let Submit { id, args, inputs, want, options, .. } = submit;
-        let Some(inputs) = self.find_all(&inputs) else {
+        let Some(inputs) = self.find_all(&submit.inputs) else {
             let message = "one of its inputs is no longer known to the scheduler: its future was dropped or cancelled before this call was submitted";
-            let failure = TaskFailure::new(FailureKind::Lost, id, self.functions.name(function), message);
-            return out.push(to_client(peer, SchedulerToClient::Failed { id, failure: Box::new(failure) }));
+            let name = self.functions.name(function);
+            let failure = TaskFailure::new(FailureKind::Lost, submit.id, name, message);
+            return self.refuse(peer, &submit, failure, out);
         };
+        let Submit { id, args, want, options, .. } = submit;
         let order = self.order_of(options.as_deref());
         let mut task = Task::new(id, function, order, args);
         task.inputs = inputs;
         task.options = options.map(|o| Box::new(self.keep_options(*o)));
         let slot = self.add(peer, task, want);
         self.plan(slot);
+    }
+
+    /// Does not take a submission. What the client builds on it is refused for the same reason.
+    fn refuse(&mut self, peer: PeerId, submit: &Submit, failure: TaskFailure, out: &mut Actions) {
+        for input in &submit.inputs {
+            if let Some(slot) = self.tasks.find(*input) {
+                self.drop_claim(peer, slot);
+            }
+        }
+        let Some(client) = self.clients.get_mut(peer) else { return };
+        if submit.want {
+            // The graph that it belongs to is complete.
+            client.refused.retain(|_, refused| refused.wanted);
+            let failure = Box::new(failure.clone());
+            out.push(to_client(peer, SchedulerToClient::Failed { id: submit.id, failure }));
+        }
+        let refused = Refused { failure: Arc::new(failure), wanted: submit.want };
+        client.refused.insert(submit.id, refused);
     }
 
     /// Puts a new task into the table, wanted or claimed by the client.
@@ -71,14 +97,17 @@ impl Machine {
         for i in 0..self.tasks[slot].inputs.len() {
             let input = self.tasks[slot].inputs[i];
             self.tasks[input].users += 1;
-            self.drop_claim(input);
+            self.drop_claim(peer, input);
         }
         slot
     }
 
-    /// The first task that names another as its input keeps it from then on.
-    fn drop_claim(&mut self, slot: Slot) {
-        let Some(peer) = self.tasks[slot].claim.take() else { return };
+    /// The client's first task that names another as its input keeps it from then on.
+    fn drop_claim(&mut self, peer: PeerId, slot: Slot) {
+        if self.tasks[slot].claim != Some(peer) {
+            return;
+        }
+        self.tasks[slot].claim = None;
         if let Some(client) = self.clients.get_mut(peer) {
             client.wants_len -= 1;
         }
@@ -114,6 +143,7 @@ impl Machine {
             timeout_ms: o.timeout_ms,
             call_hash: o.key.map(|k| k.call_hash),
             no_rerun: o.no_rerun,
+            spent: false,
             broadcast: false,
         }
     }
@@ -137,11 +167,21 @@ impl Machine {
                 "the key {text:?} is in use for another call, of {other}, as long as that has futures"
             );
             let failure = TaskFailure::new(FailureKind::KeyConflict, submit.id, ours, message);
-            let failed = SchedulerToClient::Failed { id: submit.id, failure: Box::new(failure) };
-            return out.push(to_client(peer, failed));
+            return self.refuse(peer, submit, failure, out);
+        }
+        for input in &submit.inputs {
+            if let Some(slot) = self.tasks.find(*input) {
+                self.drop_claim(peer, slot);
+            }
         }
         if submit.want {
             self.want(peer, slot, out);
+        } else if self.tasks[slot].claim.is_none() {
+            // Whoever wants it now may let go before the call that names it is here.
+            self.tasks[slot].claim = Some(peer);
+            if let Some(client) = self.clients.get_mut(peer) {
+                client.wants_len += 1;
+            }
         }
     }
 

@@ -107,6 +107,8 @@ pub(super) struct Options {
     pub call_hash: Option<u64>,
     /// Losing the worker ends it instead of running it again.
     pub no_rerun: bool,
+    /// It had a value, and must not run for another one.
+    pub spent: bool,
     /// Place the value as soon as it is known (scattered data), on so many workers.
     pub broadcast: bool,
 }
@@ -185,6 +187,11 @@ impl Task {
     /// Whether somebody other than tasks keeps it.
     pub(super) fn is_wanted(&self) -> bool {
         !self.wants.is_empty() || self.claim.is_some() || self.detached
+    }
+
+    /// Whether its value, once gone, cannot be made again.
+    pub(super) fn is_unique(&self) -> bool {
+        self.function == FunctionRef::DATA || self.options.as_ref().is_some_and(|o| o.spent)
     }
 
     pub(super) fn class(&self) -> u32 {

@@ -1,16 +1,26 @@
 //! Clients let go of tasks, stop them, have them run again or leave them to themselves.
 use super::task::{FunctionRef, Slot, State};
 use super::{Actions, Machine, to_client};
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
 use longshore_proto::{FailureKind, PeerId, SchedulerToClient, TaskFailure, TaskId};
 use std::sync::Arc;
 
 impl Machine {
     pub(super) fn on_release(&mut self, peer: PeerId, ids: &[TaskId]) {
         for id in ids {
-            if let Some(slot) = self.tasks.find(*id) {
+            // What was refused is not the task of that id, which another client may have.
+            let refused = self.clients.get_mut(peer).and_then(|c| c.refused.remove(id));
+            if let Some(slot) = self.tasks.find(*id).filter(|_| refused.is_none()) {
                 self.unwant(peer, slot);
             }
         }
+    }
+
+    /// The client's task of that id.
+    fn find_of(&self, peer: PeerId, id: TaskId) -> Option<Slot> {
+        let refused = self.clients.get(peer).is_some_and(|c| c.refused.contains_key(&id));
+        self.tasks.find(id).filter(|_| !refused)
     }
 
     /// The client no longer wants the task.
@@ -39,9 +49,9 @@ impl Machine {
         out.push(to_client(peer, SchedulerToClient::Failed { id, failure }));
     }
 
-    pub(super) fn on_detach(&mut self, ids: &[TaskId]) {
+    pub(super) fn on_detach(&mut self, peer: PeerId, ids: &[TaskId]) {
         for id in ids {
-            if let Some(slot) = self.tasks.find(*id)
+            if let Some(slot) = self.find_of(peer, *id)
                 && self.tasks[slot].state.is_pending()
             {
                 self.tasks[slot].detached = true;
@@ -49,25 +59,43 @@ impl Machine {
         }
     }
 
-    /// Stops tasks and all that depends on them, as far as nobody else wants them.
+    /// Stops tasks and all that depends on them, as far as nobody else needs them. The client itself lets go of them apart
+    /// from this, unless it has more futures of them.
     pub(super) fn on_cancel(&mut self, peer: PeerId, ids: &[TaskId], force: bool, out: &mut Actions) {
-        let mut todo: Vec<Slot> = ids.iter().filter_map(|id| self.tasks.find(*id)).collect();
-        while let Some(slot) = todo.pop() {
-            let others = self.tasks[slot].wants.as_slice().iter().any(|c| *c != peer);
-            if others && !force {
-                self.unwant(peer, slot);
-                continue;
+        let named: Vec<Slot> = ids.iter().filter_map(|id| self.find_of(peer, *id)).collect();
+        let kept = if force { HashSet::default() } else { self.needed_by_others(peer, &named) };
+        for slot in named {
+            if self.tasks[slot].state.is_pending() && !kept.contains(&slot) {
+                // Those that wait for it fail with it.
+                self.cancel(slot, out);
             }
-            if !self.tasks[slot].state.is_pending() {
-                continue;
-            }
-            let waiters = std::mem::take(&mut self.tasks[slot].waiters);
-            todo.extend(
-                waiters.iter().filter(|(w, token)| self.tasks.still_waits(*w, *token)).map(|(w, _)| *w),
-            );
-            self.tasks[slot].waiters = waiters;
-            self.cancel(slot, out);
         }
+    }
+
+    /// Those of the tasks, and of those that wait for them, that others want or that others' tasks wait for.
+    fn needed_by_others(&self, peer: PeerId, named: &[Slot]) -> HashSet<Slot, FixedState> {
+        let (mut seen, mut todo) = (HashSet::<Slot, FixedState>::default(), named.to_vec());
+        let mut needed = Vec::new();
+        while let Some(slot) = todo.pop() {
+            if !seen.insert(slot) {
+                continue;
+            }
+            let task = &self.tasks[slot];
+            let others = task.wants.as_slice().iter().any(|c| *c != peer);
+            if others || task.detached || task.claim.is_some_and(|c| c != peer) {
+                needed.push(slot);
+            }
+            todo.extend(
+                task.waiters.iter().filter(|(w, token)| self.tasks.still_waits(*w, *token)).map(|(w, _)| *w),
+            );
+        }
+        let mut kept = HashSet::default();
+        while let Some(slot) = needed.pop() {
+            if kept.insert(slot) {
+                needed.extend(self.tasks[slot].inputs.iter().copied().filter(|input| seen.contains(input)));
+            }
+        }
+        kept
     }
 
     /// Ends a pending task as cancelled.
@@ -80,8 +108,8 @@ impl Machine {
     }
 
     /// Runs failed tasks, and the failed tasks they depend on, again. A task that did not fail is left alone.
-    pub(super) fn on_retry(&mut self, ids: &[TaskId], out: &mut Actions) {
-        let mut todo: Vec<Slot> = ids.iter().filter_map(|id| self.tasks.find(*id)).collect();
+    pub(super) fn on_retry(&mut self, peer: PeerId, ids: &[TaskId], out: &mut Actions) {
+        let mut todo: Vec<Slot> = ids.iter().filter_map(|id| self.find_of(peer, *id)).collect();
         let mut failed = Vec::new();
         while let Some(slot) = todo.pop() {
             let task = &self.tasks[slot];

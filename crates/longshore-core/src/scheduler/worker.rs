@@ -31,7 +31,7 @@ pub(super) struct Worker {
     knows_function: HashSet<FunctionRef, FixedState>,
     /// Workers it was introduced to.
     knows_peer: HashSet<PeerId, FixedState>,
-    /// Runs one suspect task at a time, and nothing else, until no suspect is left.
+    /// Runs one suspect task at a time, and nothing else but what that waits for, until no suspect is left.
     pub solo: bool,
     /// Leaves soon; is sent nothing more.
     pub leaving: bool,
@@ -91,9 +91,7 @@ impl Worker {
         self.assigned.swap_remove(position as usize);
         self.occupancy_ns -= estimate_ns;
         self.hold(needs, 1.0);
-        if self.assigned.is_empty() {
-            self.solo = false;
-        }
+        self.solo &= !self.is_vacant();
     }
 
     /// Notes that an assigned task went from one phase to another.
@@ -114,6 +112,7 @@ impl Worker {
             Phase::Seceded => {
                 self.seceded += 1;
                 self.occupancy_ns -= estimate_ns;
+                self.solo &= !self.is_vacant();
             }
         }
     }
@@ -146,11 +145,16 @@ impl Worker {
 
     /// Whether it may be sent another task.
     pub(super) fn has_room(&self, config: &Config) -> bool {
-        if self.registry.is_none() || self.leaving || self.solo {
+        if self.registry.is_none() || self.leaving || (self.solo && !self.is_vacant()) {
             return false;
         }
         let (len, threads) = (self.assigned.len(), self.threads());
         len <= threads || (len < config.assigned_len_max && self.occupancy_ns < window_ns(config, threads))
+    }
+
+    /// Whether nothing runs on it. Tasks that wait for others do not count: what they wait for may have to run here.
+    pub(super) fn is_vacant(&self) -> bool {
+        self.assigned.len() == self.seceded as usize
     }
 
     /// Expected time until a thread is free, the measure by which workers are compared.

@@ -157,8 +157,12 @@ impl Cell {
         wanted
     }
 
-    /// What another future of the same task is to be told to know as much as this one.
+    /// What another future of the same task is to be told to know as much as this one. One that was given up knows nothing
+    /// of the task.
     pub(crate) fn as_settled(&self) -> Option<Settled> {
+        if self.is_released() {
+            return None;
+        }
         match &*self.lock() {
             State::Pending(_) => None,
             State::Away(away) => Some(Settled::Stored { nbytes: away.nbytes }),

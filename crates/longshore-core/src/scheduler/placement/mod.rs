@@ -85,7 +85,7 @@ impl Machine {
         let free = |peer: PeerId| {
             let worker = self.workers.get(peer)?;
             let fits = worker.has_room(&self.config)
-                && (!restriction.solo || worker.assigned.is_empty())
+                && (!restriction.solo || worker.is_vacant())
                 && worker.has_free(&restriction.resources)
                 && (class == 0 || restriction.admits(worker, &self.functions));
             fits.then_some(worker)
@@ -154,7 +154,7 @@ impl Machine {
                 && self.workers.get(*peer).is_some_and(|w| {
                     w.has_room(&self.config)
                         && w.has_free(&restriction.resources)
-                        && (!restriction.solo || w.assigned.is_empty())
+                        && (!restriction.solo || w.is_vacant())
                         && restriction.admits(w, &self.functions)
                 })
         });

@@ -2,4 +2,5 @@
 mod ahead;
 mod exact;
 mod random;
+mod shared;
 mod world;
