@@ -19,7 +19,7 @@ pub enum FailureKind {
     Lost,
     /// It ran longer than its timeout.
     TimedOut,
-    /// No worker that may run it came in time.
+    /// No worker that may run it came within the limit that the scheduler was given.
     NoWorker,
     /// It may or may not have run, and it must not run twice.
     OutcomeUnknown,

@@ -1,7 +1,8 @@
 //! Work for a cluster without workers waits, says so, and runs once there is one.
-use crate::stage::{TcpCluster, info, says};
-use longshore::rt::UserExecutor;
-use longshore::{ExecutorClient, TaskStatus};
+use crate::stage::{TcpCluster, anywhere, info, says, task_error};
+use longshore::blocking::Client;
+use longshore::rt::{BlockOn, OwnedExecutor, UserExecutor};
+use longshore::{ExecutorClient, Scheduler, TaskErrorKind, TaskStatus, Worker};
 use longshore_tests::deadline::{DEADLINE, until, within_deadline};
 use longshore_tests::function::{inc, sum};
 use std::io::{self, Write};
@@ -66,7 +67,7 @@ fn work_waits_when_the_only_worker_leaves() {
         let client = cluster.client();
         assert_eq!(client.submit(inc(1)).result().unwrap(), 2);
         let worker = cluster.workers.pop().unwrap();
-        longshore::rt::BlockOn::block_on(&cluster.rt, worker.close()).unwrap();
+        cluster.rt.block_on(worker.close()).unwrap();
         until("the worker is gone", || info(&client).workers.is_empty().then_some(()));
         let future = client.submit(inc(2));
         let error = client.wait_for_workers(1, Some(DEADLINE / 900)).unwrap_err();
@@ -89,5 +90,26 @@ fn a_call_for_a_worker_that_is_not_there_waits_for_it() {
         assert_eq!(picky.status(), TaskStatus::Pending);
         cluster.add_worker();
         assert_eq!(picky.result().unwrap(), 2);
+    });
+}
+
+#[test]
+fn with_a_limit_a_call_for_a_worker_that_does_not_come_fails() {
+    within_deadline(|| {
+        let rt = OwnedExecutor::new().unwrap();
+        let builder = Scheduler::builder(rt.clone()).listen(anywhere()).no_worker_timeout(DEADLINE / 90);
+        let scheduler = rt.block_on(builder.validate(true).start()).unwrap().unwrap();
+        let client = Client::with(rt.clone()).address(scheduler.address()).connect().unwrap();
+        let error = client.submit(inc(1)).result().unwrap_err();
+        assert_eq!(task_error(&error).kind(), TaskErrorKind::NoWorker);
+        says(&error, &["inc", "no worker joined", "start a worker"]);
+        let worker = Worker::builder(rt.clone(), scheduler.address().clone()).name("w0").start();
+        let worker = rt.block_on(worker).unwrap().unwrap();
+        let picky = client.submit(inc(inc(1).workers(["w7"]).resource("gpu", 2.0)));
+        let error = picky.result().unwrap_err();
+        assert_eq!(task_error(&error).kind(), TaskErrorKind::NoWorker);
+        says(&error, &["none of 1 workers", "be w7 and have gpu = 2", "relax them", "needed by"]);
+        assert_eq!(client.submit(inc(1)).result().unwrap(), 2);
+        drop(worker);
     });
 }

@@ -22,6 +22,8 @@ pub struct Config {
     pub unknown_function_grace: Duration,
     /// How long work may wait for a worker before clients are told.
     pub no_worker_notice_after: Duration,
+    /// A task that no worker there is may run fails after this; without it, it waits until one joins.
+    pub no_worker_timeout: Option<Duration>,
     /// A task fails once so many workers died running it.
     pub allowed_failures: u32,
     /// Entries of the story.
@@ -40,6 +42,7 @@ impl Default for Config {
             lease: Duration::from_secs(15),
             unknown_function_grace: Duration::from_secs(5),
             no_worker_notice_after: Duration::from_secs(3),
+            no_worker_timeout: None,
             allowed_failures: 3,
             story_len_max: 4096,
         }

@@ -217,6 +217,7 @@ impl Machine {
             }
         }
         self.fail_unknown_functions(out);
+        self.look_after_lonely(out);
         self.notice_starvation(out);
     }
 

@@ -40,7 +40,8 @@ pub enum TaskErrorKind {
     Lost,
     /// It ran longer than its timeout.
     TimedOut,
-    /// No worker that may run it came in time.
+    /// No worker that may run it came within the scheduler's [`no_worker_timeout`](crate::SchedulerBuilder::no_worker_timeout).
+    /// Unless there is one, tasks wait.
     NoWorker,
     /// It may or may not have run, and it must not run twice.
     OutcomeUnknown,

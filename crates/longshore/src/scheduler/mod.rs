@@ -133,6 +133,14 @@ impl<R: Runtime> SchedulerBuilder<R> {
         self
     }
 
+    /// How long a task may wait while there is no worker that it may run on, before it fails with
+    /// [`NoWorker`](crate::TaskErrorKind::NoWorker). Without this, which is the default, it waits until one joins, and clients
+    /// are told that it does.
+    pub fn no_worker_timeout(mut self, limit: Duration) -> Self {
+        self.config.no_worker_timeout = Some(limit);
+        self
+    }
+
     /// A peer that is silent for longer is given up. 15 s by default.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.config.lease = lease;

@@ -5,6 +5,7 @@ use crate::scheduler::function::Functions;
 use crate::scheduler::task::FunctionRef;
 use crate::scheduler::worker::Worker;
 use longshore_proto::Time;
+use std::fmt;
 
 /// Which workers may run a task.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -41,6 +42,22 @@ impl Restriction {
     }
 }
 
+/// What a worker would have to be.
+impl fmt::Display for Restriction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut needs = Vec::new();
+        if !self.loose && !self.workers.is_empty() {
+            needs.push(format!("be {}", self.workers.join(" or ")));
+        }
+        needs.extend(self.resources.iter().map(|(name, amount)| format!("have {name} = {amount}")));
+        needs.extend(self.runtime.iter().map(|runtime| format!("run on {runtime}")));
+        if self.function.is_some() {
+            needs.push("know the function".to_owned());
+        }
+        f.write_str(&needs.join(" and "))
+    }
+}
+
 fn supplies(worker: &Worker, (name, amount): &(String, f64)) -> bool {
     worker.hello.resources.iter().any(|(n, has)| n == name && has >= amount)
 }
@@ -52,6 +69,10 @@ pub(crate) struct Class {
     pub queue: Queue,
     /// Since when tasks have waited while no worker may ever run them.
     pub stuck_since: Option<Time>,
+    /// Since when tasks have waited although the function is known, for want of a worker that they may run on.
+    pub lonely_since: Option<Time>,
+    /// Clients were told so.
+    pub lonely_noticed: bool,
 }
 
 /// All classes. Number 0 has no restriction.

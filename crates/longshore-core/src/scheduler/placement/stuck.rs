@@ -1,4 +1,5 @@
 //! Work that cannot go anywhere: no worker is there, none has the function, or a suspect task needs one to itself.
+use super::class::Class;
 use crate::scheduler::task::{FunctionRef, Slot, State};
 use crate::scheduler::{Actions, Machine, to_client};
 use longshore_proto::{FailureKind, SchedulerToClient, TaskFailure};
@@ -38,18 +39,62 @@ impl Machine {
             }
             let since = *self.classes[class].stuck_since.get_or_insert(self.now);
             if self.now.since(since) >= grace {
-                self.fail_class(class, function, out);
+                let (kind, message) = self.why_unknown(function);
+                self.fail_class(class, kind, &message, out);
             }
         }
     }
 
-    fn fail_class(&mut self, class: u32, function: FunctionRef, out: &mut Actions) {
-        let (kind, message) = self.why_unknown(function);
+    /// Tasks that none of the workers may run wait, and the clients are told; with a limit, they fail after that.
+    pub(in crate::scheduler) fn look_after_lonely(&mut self, out: &mut Actions) {
+        for class in 0..u32::try_from(self.classes.len()).unwrap_or(u32::MAX) {
+            let restriction = &self.classes[class].restriction;
+            let admitted = self.workers.iter().any(|(_, w)| restriction.admits(w, &self.functions));
+            if admitted || !self.skip_gone(class) {
+                (self.classes[class].lonely_since, self.classes[class].lonely_noticed) = (None, false);
+                continue;
+            }
+            let since = *self.classes[class].lonely_since.get_or_insert(self.now);
+            let waited = self.now.since(since);
+            if self.config.no_worker_timeout.is_some_and(|limit| waited >= limit) {
+                let message = format!("{} within {} s", self.why_lonely(class), waited.as_secs());
+                self.fail_class(class, FailureKind::NoWorker, &message, out);
+            } else if waited >= self.config.no_worker_notice_after && self.workers.ready_len() > 0 {
+                self.notice_lonely(class, out);
+            }
+        }
+    }
+
+    fn why_lonely(&self, class: u32) -> String {
+        match self.workers.ready_len() {
+            0 => "no worker joined the cluster".to_owned(),
+            n => format!(
+                "none of {n} workers may run it: it would have to {}",
+                self.classes[class].restriction
+            ),
+        }
+    }
+
+    /// Tells clients once, unless it is about functions: of those they hear by failures.
+    fn notice_lonely(&mut self, class: u32, out: &mut Actions) {
+        let Class { restriction, lonely_noticed, .. } = &mut self.classes[class];
+        if restriction.function.is_some() || std::mem::replace(lonely_noticed, true) {
+            return;
+        }
+        let text = format!(
+            "tasks wait because no worker may run them; one would have to {restriction}; they will run as soon as one joins"
+        );
+        for peer in self.clients.peers() {
+            out.push(to_client(*peer, SchedulerToClient::Notice { text: text.clone() }));
+        }
+    }
+
+    fn fail_class(&mut self, class: u32, kind: FailureKind, message: &str, out: &mut Actions) {
         while let Some((_, handle)) = self.classes[class].queue.pop() {
             let Some(slot) = self.tasks.resolve(handle) else { continue };
             if self.is_queued_in(slot, class) {
-                let name = self.functions.name(function);
-                let failure = TaskFailure::new(kind, self.tasks[slot].id, name, message.clone());
+                let name = self.functions.name(self.tasks[slot].function);
+                let failure = TaskFailure::new(kind, self.tasks[slot].id, name, message);
                 self.fail(slot, Arc::new(failure), out);
             }
         }

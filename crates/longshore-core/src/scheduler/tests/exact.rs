@@ -1,6 +1,6 @@
 //! One situation each, and exactly what follows from it.
 use super::world::{End, F, World, call, inline, spec};
-use crate::scheduler::{Action, CloseReason};
+use crate::scheduler::{Action, CloseReason, Config};
 use longshore_proto::client::{Chunk, Key, Scatter};
 use longshore_proto::worker::Produced;
 use longshore_proto::{
@@ -350,6 +350,57 @@ fn no_workers_is_said_once_and_the_work_waits() {
     assert_eq!(w.clients[&c].notices.len(), 1);
     let a = w.worker(1);
     assert_eq!(w.assigned(a), [id]);
+}
+
+/// A call for a worker of this name.
+fn for_worker(w: &mut World, client: longshore_proto::PeerId, name: &str) -> longshore_proto::TaskId {
+    let id = w.id();
+    w.clients.get_mut(&client).unwrap().ends.insert(id, End::Pending);
+    let workers = vec![name.to_owned()];
+    w.asks(client, with(call(id, &[], true), SubmitOptions { workers, ..Default::default() }));
+    id
+}
+
+fn heartbeats(w: &mut World, client: longshore_proto::PeerId, worker: longshore_proto::PeerId, seconds: u32) {
+    for _ in 0..seconds {
+        w.pass(Duration::from_secs(1));
+        w.asks(client, ClientToScheduler::Heartbeat);
+        w.says(worker, WorkerToScheduler::Heartbeat { stored_bytes: 0 });
+    }
+}
+
+#[test]
+fn work_that_no_worker_may_run_waits_and_that_is_said_once() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let id = for_worker(&mut w, c, "w3");
+    heartbeats(&mut w, c, a, 60);
+    assert_eq!(w.end(c, id), End::Pending);
+    assert_eq!(w.clients[&c].notices.len(), 1);
+    assert!(w.clients[&c].notices[0].contains("one would have to be w3"), "{:?}", w.clients[&c].notices);
+    let b = w.worker(1);
+    assert_eq!(w.assigned(b), [id]);
+    let again = for_worker(&mut w, c, "w9");
+    heartbeats(&mut w, c, a, 10);
+    assert_eq!((w.end(c, again), w.clients[&c].notices.len()), (End::Pending, 2));
+}
+
+#[test]
+fn with_a_limit_work_that_no_worker_may_run_fails() {
+    let mut w = World::with(Config { no_worker_timeout: Some(Duration::from_secs(10)), ..Config::default() });
+    let c = w.client();
+    let id = w.submit(c, &[], true);
+    w.pass(Duration::from_secs(1));
+    let a = w.worker(1);
+    assert_eq!(w.assigned(a), [id]);
+    let late = for_worker(&mut w, c, "w9");
+    let dependent = w.submit(c, &[late], true);
+    heartbeats(&mut w, c, a, 9);
+    assert_eq!(w.end(c, late), End::Pending);
+    heartbeats(&mut w, c, a, 3);
+    assert_eq!(w.end(c, late), End::Failed(FailureKind::NoWorker));
+    assert_eq!(w.end(c, dependent), End::Failed(FailureKind::NoWorker));
+    assert_eq!(w.end(c, id), End::Pending, "what a worker has is not concerned");
 }
 
 #[test]

@@ -59,8 +59,12 @@ pub(super) fn call(id: TaskId, inputs: &[TaskId], want: bool) -> Submit {
 
 impl World {
     pub(super) fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub(super) fn with(config: Config) -> Self {
         World {
-            machine: Machine::new(Config::default()),
+            machine: Machine::new(config),
             now: Time(0),
             workers: BTreeMap::new(),
             clients: BTreeMap::new(),
