@@ -2,7 +2,7 @@
 use super::{CallOptions, LocalFunction};
 use crate::function::Function;
 use crate::future::FutureRef;
-use crate::value::{EncodeError, StoredValue, encode_into};
+use crate::value::{EncodeError, StoredValue, encode_into, is_scalar};
 use serde::Serialize;
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -54,6 +54,8 @@ pub(crate) trait ErasedValue: Send + Sync {
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
     /// The same value as workers keep it; nothing is copied.
     fn store(self: Arc<Self>) -> StoredValue;
+    /// Whether it is a mere number, which is cheaper to encode than to share.
+    fn is_scalar(&self) -> bool;
 }
 
 impl<T: Serialize + Send + Sync + 'static> ErasedValue for T {
@@ -63,6 +65,23 @@ impl<T: Serialize + Send + Sync + 'static> ErasedValue for T {
 
     fn store(self: Arc<Self>) -> StoredValue {
         StoredValue::from_shared(self)
+    }
+
+    fn is_scalar(&self) -> bool {
+        is_scalar::<T>()
+    }
+}
+
+impl ErasedArg {
+    fn is_cheap_to_encode(&self) -> bool {
+        match self {
+            ErasedArg::Value(value) => value.is_scalar(),
+            ErasedArg::Future(_) | ErasedArg::Call(_) | ErasedArg::None => true,
+            ErasedArg::Some(part) => part.is_cheap_to_encode(),
+            ErasedArg::Seq(parts) | ErasedArg::Tuple(parts) => {
+                parts.iter().all(ErasedArg::is_cheap_to_encode)
+            }
+        }
     }
 }
 
@@ -83,6 +102,12 @@ impl CallNode {
 
     pub(crate) fn args(&self) -> &[ErasedArg] {
         &self.args
+    }
+
+    /// Whether it is cheaper to encode than to hand over as it is, even within the process.
+    pub(crate) fn is_cheap_to_encode(&self) -> bool {
+        matches!(self.function, FunctionHandle::Registered(_))
+            && self.args.iter().all(ErasedArg::is_cheap_to_encode)
     }
 
     pub(crate) fn options_mut(&mut self) -> &mut CallOptions {

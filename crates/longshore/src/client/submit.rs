@@ -253,7 +253,7 @@ fn prepare(
 ) -> Result<Prepared, TaskError> {
     let named = |e: TaskError| e.of_function(&call.function().name());
     let mut inputs = Inputs::new(session, graph);
-    let (args, identity) = if session.is_local() {
+    let (args, identity) = if session.is_local() && !call.is_cheap_to_encode() {
         let identity = identity_of_local(session, call, graph).map_err(named)?;
         (call.local_args(&mut inputs).into_payload(), identity)
     } else {

@@ -7,6 +7,7 @@ mod bulk;
 mod decode;
 mod element;
 mod encode;
+mod scalar;
 mod size;
 mod stored;
 
@@ -16,6 +17,7 @@ mod tests;
 pub(crate) use bulk::put_varint;
 pub(crate) use decode::{DecodeError, Decoder, decode};
 pub(crate) use encode::{EncodeError, encode_into};
+pub(crate) use scalar::is_scalar;
 pub(crate) use size::nbytes_hint;
 pub use stored::StoredValue;
 

@@ -1,4 +1,5 @@
 //! One value, in whichever form it is needed.
+use super::scalar::is_scalar;
 use super::{DecodeError, EncodeError, Value, decode, encode_into, nbytes_hint};
 use bytes::Bytes;
 use longshore_proto::{LocalValue, Payload};
@@ -33,6 +34,7 @@ struct Methods {
     type_name: fn() -> &'static str,
     encode: fn(&AnyValue, &mut Vec<u8>) -> Result<(), EncodeError>,
     nbytes: fn(&AnyValue) -> usize,
+    is_scalar: fn() -> bool,
 }
 
 struct MethodsOf<T>(T);
@@ -42,6 +44,7 @@ impl<T: Serialize + Send + Sync + 'static> MethodsOf<T> {
         type_name: type_name::<T>,
         encode: |value, out| value.downcast_ref::<T>().map_or(Ok(()), |value| encode_into(value, out)),
         nbytes: |value| value.downcast_ref::<T>().map_or(0, nbytes_hint),
+        is_scalar: is_scalar::<T>,
     };
 }
 
@@ -95,12 +98,16 @@ impl StoredValue {
         Ok(encoded.get_or_init(|| Payload::from(out)).clone())
     }
 
-    /// The value as a message carries it within the process: as it is.
+    /// The value as a message carries it within the process: as it is, unless it is a mere number.
     pub(crate) fn local_payload(&self) -> Payload {
         match &self.0.forms {
             Made::Encoded { encoded: small @ Payload::Small(..), typed } if typed.get().is_none() => {
                 small.clone()
             }
+            Made::Typed { methods, .. } if (methods.is_scalar)() => match self.payload() {
+                Ok(small) => small,
+                Err(_) => Payload::Local(Arc::new(self.clone())),
+            },
             _ => Payload::Local(Arc::new(self.clone())),
         }
     }

@@ -187,6 +187,13 @@ fn a_value_stays_itself_within_the_process() {
 }
 
 #[test]
+fn a_mere_number_travels_as_bytes_within_the_process_too() {
+    let payload = StoredValue::from_typed(-5i64).local_payload();
+    assert!(matches!(payload, Payload::Small(..)));
+    assert_eq!(*StoredValue::from_payload(payload).typed::<i64>().unwrap(), -5);
+}
+
+#[test]
 fn bytes_are_taken_from_the_message_without_a_copy() {
     let message = Bytes::from([&[100][..], &[7; 100]].concat());
     let begin = message.as_ptr();

@@ -22,6 +22,11 @@ fn number(x: u64) -> Call<u64> {
     Call::of(&NUMBER, [describe::<u64>(x)])
 }
 
+/// A call with an argument that is more than a number.
+fn text(x: &str) -> Call<u64> {
+    Call::of(&NUMBER, [describe::<String>(x.to_owned())])
+}
+
 /// A call of a call.
 fn of(inner: Call<u64>) -> Call<u64> {
     Call::of(&NUMBER, [describe::<u64>(inner)])

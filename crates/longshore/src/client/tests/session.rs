@@ -1,6 +1,6 @@
 //! What a client says, in which order, and how a session ends.
 use super::played::Played;
-use super::{number, of};
+use super::{number, of, text};
 use crate::client::{Client, as_completed};
 use crate::error::{Error, TaskErrorKind};
 use longshore_proto::query::{Answer, Query};
@@ -33,9 +33,16 @@ fn a_function_is_introduced_before_its_first_call() {
 #[test]
 fn arguments_are_encoded_for_others_and_left_alone_within_the_process() {
     let (mut remote, mut local) = (Played::remote(), Played::local());
-    let _futures = [remote.client.submit(number(300)), local.client.submit(number(300))];
-    assert_eq!(remote.hear_submit().args.as_bytes(), Some(&[0, 2, 0xac, 2][..]));
+    let _futures = [remote.client.submit(text("ab")), local.client.submit(text("ab"))];
+    assert_eq!(remote.hear_submit().args.as_bytes(), Some(&[0, 3, 2, b'a', b'b'][..]));
     assert!(matches!(local.hear_submit().args, Payload::Local(_)));
+}
+
+#[test]
+fn a_mere_number_is_encoded_within_the_process_too() {
+    let mut local = Played::local();
+    let _future = local.client.submit(number(300));
+    assert_eq!(local.hear_submit().args.as_bytes(), Some(&[0, 2, 0xac, 2][..]));
 }
 
 #[test]
