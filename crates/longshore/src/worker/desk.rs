@@ -4,10 +4,10 @@
 //! its run and goes on with what the machine starts then, so that a chain of calls runs on one thread, where asking the
 //! driver would cost two thread hops a link. All else that the machine wants is left for the driver, which is then woken.
 //!
-//! Such a thread also sends what is to be said: before it sleeps, before a run that may take long, and every
-//! [`HOLD`] in between, so that a chain of tiny runs costs neither a wake-up nor a write each. Should a function that was
-//! always quick take long for once, the driver sends what waits after [`HOLD_MAX`]. A thread that has further jobs leaves
-//! the ends of its runs in the driver's letter box instead: a batch at a time, the machine stays in one core's cache.
+//! While its runs are tiny, a thread leaves their ends in the letter box and hands them in together, every [`HOLD`]; it
+//! also sends what is to be said then. So a stream of tiny runs costs neither a wake-up nor a write each, and the machine
+//! does not travel between cores. Before a run that may take long, and before it sleeps, it hands in and sends what there
+//! is. Should a function that was always quick take long for once, the driver does so after [`HOLD_MAX`].
 use super::compute::Job;
 use super::functions::Functions;
 use super::inbox::Ended;
@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// How long results of tiny runs gather while more such runs follow.
-const HOLD: Duration = Duration::from_micros(50);
+pub(super) const HOLD: Duration = Duration::from_micros(50);
 /// When the driver sends them if the thread that gathers them does not.
 pub(super) const HOLD_MAX: Duration = Duration::from_millis(1);
 
@@ -41,6 +41,8 @@ pub(super) struct Papers {
     pub(super) armed: Option<Time>,
     /// Since when there is something to be sent that a compute thread will send.
     held_since: Option<Time>,
+    /// Until when a thread may leave ends of runs without waking the driver, which looks then.
+    guard: Option<Time>,
     /// The driver has said something, which is sent with its turn.
     is_urgent: bool,
     validate: bool,
@@ -60,6 +62,7 @@ impl Desk {
             scheduler,
             armed: None,
             held_since: None,
+            guard: None,
             is_urgent: false,
             validate,
         }))
@@ -78,26 +81,38 @@ impl Desk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).scheduler.cut();
     }
 
-    /// Hands in the end of a run, and takes the jobs that follow from it.
-    pub(super) fn hand_in(&self, now: Time, ended: Ended, jobs: &mut Vec<Job>, driver: &Waker) -> Left {
+    /// Hands in the ends of runs, in order, and takes the jobs that follow from them. `next` tells of the job that the
+    /// thread goes on with otherwise, whether it is a quick one.
+    pub(super) fn hand_in(
+        &self,
+        now: Time,
+        ended: impl Iterator<Item = Ended>,
+        next: Option<bool>,
+        jobs: &mut Vec<Job>,
+        driver: &Waker,
+    ) -> HandedIn {
         let mut papers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let already = papers.actions.len();
-        papers.run_ended(now, ended);
+        ended.for_each(|ended| papers.run_ended(now, ended));
         papers.validate();
         papers.take_jobs(already, jobs);
         papers.say_all();
-        papers.hold_or_send(now, jobs.first().is_some_and(|job| job.run.is_quick), driver);
+        let next = next.or_else(|| jobs.first().map(|job| job.run.is_quick));
+        let more_follow = next == Some(true);
+        papers.hold_or_send(now, more_follow, driver);
         let due = papers.deadline();
         let is_armed = due.is_none_or(|due| papers.armed.is_some_and(|at| at <= due));
-        if is_armed && papers.actions.is_empty() { Left::Nothing } else { Left::Something }
+        HandedIn { all_done: is_armed && papers.actions.is_empty(), more_follow }
     }
 }
 
-/// Whether there is something left for the driver.
+/// What came of handing in.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) enum Left {
-    Nothing,
-    Something,
+pub(super) struct HandedIn {
+    /// There is nothing left for the driver, and it looks when it has to.
+    pub(super) all_done: bool,
+    /// The next run is a quick one: the driver looks soon, so its end need not wake anybody.
+    pub(super) more_follow: bool,
 }
 
 impl Papers {
@@ -108,12 +123,12 @@ impl Papers {
 
     /// When the driver has to look again, even if nobody wakes it.
     pub(super) fn deadline(&self) -> Option<Time> {
-        let held_until = self.held_since.map(|since| since + HOLD_MAX);
-        [held_until, self.machine.deadline()].into_iter().flatten().min()
+        [self.guard, self.machine.deadline()].into_iter().flatten().min()
     }
 
     /// Sends what was said, unless the next run is quick and nothing has waited for long.
     fn hold_or_send(&mut self, now: Time, next_is_quick: bool, driver: &Waker) {
+        self.guard = next_is_quick.then(|| now + HOLD_MAX);
         let since = *self.held_since.get_or_insert(now);
         if !next_is_quick || now.since(since) >= HOLD {
             self.send(&mut Context::from_waker(driver));
@@ -122,8 +137,11 @@ impl Papers {
 
     /// Sends what was said, as the driver: not what a compute thread is about to send.
     pub(super) fn flush(&mut self, now: Time, cx: &mut Context<'_>) {
-        let is_held = self.held_since.is_some_and(|since| now.since(since) < HOLD_MAX);
-        if self.is_urgent || !is_held {
+        let is_guarded = self.guard.is_some_and(|at| now < at);
+        if !is_guarded {
+            self.guard = None;
+        }
+        if self.is_urgent || !is_guarded {
             self.send(cx);
         }
     }

@@ -3,7 +3,7 @@ use super::callers::Callers;
 use super::compute::{AsyncRun, Job, Workshop, drop_quietly};
 use super::desk::{Desk, Papers};
 use super::functions::Functions;
-use super::inbox::{Encoded, Ended, Mail};
+use super::inbox::{Encoded, Mail};
 use super::peers::Peers;
 use super::serve::{Piece, Sender, encode_here};
 use crate::context::Home;
@@ -119,8 +119,12 @@ impl Driver {
             };
             papers.handle(now, event);
         }
+        for run in mail.ended_async.drain(..) {
+            self.asynchronous.remove(&run);
+        }
         for ended in mail.ended.drain(..) {
-            self.on_ended(papers, now, ended);
+            self.home.cancelled.remove(ended.task, ended.attempt);
+            papers.run_ended(now, ended);
         }
         for accepted in mail.accepted.drain(..) {
             self.callers.introduce(accepted, &self.home.token, self.incarnation);
@@ -137,14 +141,6 @@ impl Driver {
             self.events.push(Event::Close);
         }
         self.mail = mail;
-    }
-
-    fn on_ended(&mut self, papers: &mut Papers, now: Time, ended: Ended) {
-        if !self.asynchronous.is_empty() {
-            self.asynchronous.remove(&(ended.task, ended.attempt));
-        }
-        self.home.cancelled.remove(ended.task, ended.attempt);
-        papers.run_ended(now, ended);
     }
 
     /// Takes in what came over links.

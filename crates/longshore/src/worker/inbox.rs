@@ -54,6 +54,8 @@ pub(crate) struct Mail {
     /// In order: a task secedes before it ends.
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) ended: Vec<Ended>,
+    /// Those of them that were runs of `async fn`s.
+    pub(super) ended_async: Vec<(TaskHandle, Attempt)>,
     pub(super) accepted: Vec<Accepted>,
     pub(super) dialled: Vec<Dialled>,
     pub(super) encoded: Vec<Encoded>,
@@ -103,9 +105,16 @@ impl Inbox {
         Waker::from(self.clone())
     }
 
-    /// Whether the driver has not heard yet that a task gave up its slot, or took one again.
-    pub(super) fn has_waiting(&self) -> bool {
-        !self.content().mail.waiting.is_empty()
+    /// Leaves the end of a run for whoever looks next.
+    pub(super) fn leave(&self, ended: Ended) {
+        self.content().mail.ended.push(ended);
+    }
+
+    /// Takes the ends of runs, unless the driver has not heard yet that a task gave up its slot, or took one again.
+    pub(super) fn take_ended(&self) -> Option<Vec<Ended>> {
+        let mut content = self.content();
+        let mail = &mut content.mail;
+        mail.waiting.is_empty().then(|| std::mem::take(&mut mail.ended))
     }
 
     /// Exchanges what is there for `empty`, and has `cx` woken for more.

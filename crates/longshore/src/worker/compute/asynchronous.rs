@@ -65,7 +65,10 @@ impl AsyncRun {
         let began = self.begun.unwrap_or_else(|| self.home.rt.now());
         let duration_ns = self.home.rt.now().duration_since(began).as_nanos();
         let ended = ended(&self.run, u64::try_from(duration_ns).unwrap_or(u64::MAX), outcome);
-        self.home.inbox.post(|mail| mail.ended.push(ended));
+        self.home.inbox.post(|mail| {
+            mail.ended_async.push((ended.task, ended.attempt));
+            mail.ended.push(ended);
+        });
     }
 }
 

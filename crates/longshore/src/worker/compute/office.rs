@@ -1,7 +1,7 @@
 //! Where the end of a run is told.
 use super::Job;
 use crate::context::Home;
-use crate::worker::desk::{Desk, Left};
+use crate::worker::desk::{Desk, HOLD};
 use crate::worker::inbox::Ended;
 use longshore_proto::Time;
 use longshore_rt::Instant;
@@ -17,21 +17,41 @@ pub(super) struct Office {
     pub(super) driver: Waker,
 }
 
-impl Office {
-    /// Leaves the end of a run for the driver: there are more jobs to do.
-    pub(super) fn leave(&self, ended: Ended) {
-        self.home.inbox.post(|mail| mail.ended.push(ended));
-    }
+/// Until when a thread may leave ends of runs where nobody is woken for them.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Leave(Option<Instant>);
 
-    /// Hands in the end of a run, and takes the jobs that follow from it.
-    pub(super) fn hand_in(&self, now: Instant, ended: Ended, jobs: &mut Vec<Job>) {
+impl Office {
+    /// Tells of the end of a run, and takes the jobs that follow. `next` tells of the job that is next otherwise, whether
+    /// it is a quick one. Whether it took the machine's time, which is not the next run's.
+    pub(super) fn end(
+        &self,
+        now: Instant,
+        ended: Ended,
+        next: Option<bool>,
+        leave: &mut Leave,
+        jobs: &mut Vec<Job>,
+    ) -> bool {
+        let Office { home, desk, driver } = self;
+        if next == Some(true) && leave.0.is_some_and(|until| now < until) {
+            home.inbox.leave(ended);
+            return false;
+        }
+        *leave = Leave::default();
         // The machine must hear first that a task waited, then that it ended.
-        if self.home.inbox.has_waiting() {
-            return self.leave(ended);
+        let Some(earlier) = home.inbox.take_ended() else {
+            home.inbox.post(|mail| mail.ended.push(ended));
+            return false;
+        };
+        let all = earlier.into_iter().chain([ended]);
+        let all = all.inspect(|ended| home.cancelled.remove(ended.task, ended.attempt));
+        let told = desk.hand_in(Time(now.0), all, next, jobs, driver);
+        if told.more_follow {
+            *leave = Leave(Some(now + HOLD));
         }
-        self.home.cancelled.remove(ended.task, ended.attempt);
-        if self.desk.hand_in(Time(now.0), ended, jobs, &self.driver) == Left::Something {
-            self.home.inbox.ring();
+        if !told.all_done {
+            home.inbox.ring();
         }
+        true
     }
 }

@@ -6,7 +6,7 @@
 //! to become idle leaves.
 use super::Job;
 use super::job::ended;
-use super::office::Office;
+use super::office::{Leave, Office};
 use super::panic::drop_quietly;
 use super::queue::Queue;
 use crate::context;
@@ -83,6 +83,7 @@ impl Pool {
         let home = &self.office.home;
         let here = context::on_thread(home, &self);
         let (mut begun, mut following) = (home.rt.now(), Vec::new());
+        let mut leave = Leave::default();
         while let Some((job, waited)) = self.next() {
             if waited {
                 begun = home.rt.now();
@@ -96,17 +97,12 @@ impl Pool {
                 self.set_seceded(false);
             }
             let ended = ended(&run, u64::try_from(duration_ns).unwrap_or(u64::MAX), outcome);
-            if self.has_jobs() {
-                self.office.leave(ended);
-            } else {
-                self.office.hand_in(now, ended, &mut following);
-                self.push_own(&mut following);
+            let next = self.queue().next_is_quick();
+            if self.office.end(now, ended, next, &mut leave, &mut following) {
+                begun = home.rt.now();
             }
+            self.push_own(&mut following);
         }
-    }
-
-    fn has_jobs(&self) -> bool {
-        !self.queue().jobs.is_empty()
     }
 
     /// The next job, and whether it had to be waited for. `None` when this thread is to leave.

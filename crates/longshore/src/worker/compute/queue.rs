@@ -28,6 +28,11 @@ impl Queue {
         self.nthreads + self.seceded.min(EXTRA_THREADS_MAX)
     }
 
+    /// Whether the next job is a quick one, if there is one.
+    pub(super) fn next_is_quick(&self) -> Option<bool> {
+        self.jobs.front().map(|job| job.run.is_quick)
+    }
+
     /// Whether one more thread is of use.
     pub(super) fn wants_thread(&self) -> bool {
         !self.stopped && self.jobs.len() > self.idle && self.threads < self.threads_max()

@@ -1,7 +1,7 @@
 //! Jobs through the runtime's `spawn_blocking`, as many at once as there are slots, for runtimes that simulate time.
 use super::Job;
 use super::job::ended;
-use super::office::Office;
+use super::office::{Leave, Office};
 use super::queue::Queue;
 use crate::context;
 use longshore_rt::{Instant, Runtime, TaskMeta};
@@ -12,11 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(super) struct ViaRuntime {
     office: Office,
     queue: Mutex<Queue>,
+    leave: Mutex<Leave>,
 }
 
 impl ViaRuntime {
     pub(super) fn new(office: Office, nthreads: usize) -> Arc<Self> {
-        Arc::new(ViaRuntime { office, queue: Mutex::new(Queue::new(nthreads)) })
+        let leave = Mutex::new(Leave::default());
+        Arc::new(ViaRuntime { leave, office, queue: Mutex::new(Queue::new(nthreads)) })
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -60,13 +62,12 @@ impl ViaRuntime {
         let ended = ended(&run, u64::try_from(duration_ns).unwrap_or(u64::MAX), outcome);
         self.queue().threads -= 1;
         // The same way as threads go, so that what is simulated is what runs.
-        if self.queue().jobs.is_empty() {
-            let mut following = Vec::new();
-            self.office.hand_in(now, ended, &mut following);
-            self.queue().jobs.extend(following);
-        } else {
-            self.office.leave(ended);
+        let (next, mut following) = (self.queue().next_is_quick(), Vec::new());
+        {
+            let mut leave = self.leave.lock().unwrap_or_else(PoisonError::into_inner);
+            self.office.end(now, ended, next, &mut leave, &mut following);
         }
+        self.queue().jobs.extend(following);
         while self.start_one() {}
     }
 
