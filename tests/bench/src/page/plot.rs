@@ -96,13 +96,13 @@ fn draw(plot: &Plot, lines: &[Line]) -> Result<String, Box<dyn std::error::Error
         area.fill(&WHITE)?;
         let points = || lines.iter().flat_map(|(_, points)| points);
         let (left, right) = bounds(points().map(|point| point.0));
-        let (low, high) = bounds(points().map(|point| point.1));
+        let (low, high) = decades(bounds(points().map(|point| point.1)));
         let mut chart = ChartBuilder::on(&area)
             .caption(plot.title, ("sans-serif", 17))
             .margin(12)
             .x_label_area_size(42)
             .y_label_area_size(64)
-            .build_cartesian_2d((left..right).log_scale(), (low / 1.5..high * 1.5).log_scale())?;
+            .build_cartesian_2d((left..right).log_scale(), (low..high).log_scale())?;
         chart
             .configure_mesh()
             .x_desc(plot.across)
@@ -120,7 +120,7 @@ fn draw(plot: &Plot, lines: &[Line]) -> Result<String, Box<dyn std::error::Error
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            .position(SeriesLabelPosition::UpperLeft)
             .background_style(WHITE.mix(0.8))
             .border_style(RGBColor(200, 200, 200))
             .draw()?;
@@ -137,11 +137,17 @@ fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     if low < high { (low, high) } else { (low / 2.0, low * 2.0) }
 }
 
+/// Whole decades with some room above, for the names of the lines.
+fn decades((low, high): (f64, f64)) -> (f64, f64) {
+    (10_f64.powf(low.log10().floor()), 10_f64.powf((high * 2.0).log10().ceil()))
+}
+
 fn label(value: f64) -> String {
     match value {
         v if v >= 1e6 => format!("{} M", v / 1e6),
         v if v >= 1e3 => format!("{} k", v / 1e3),
-        v => format!("{v}"),
+        v if v >= 1.0 => format!("{v}"),
+        v => format!("{v:.3}").trim_end_matches('0').to_owned(),
     }
 }
 
@@ -150,6 +156,13 @@ mod tests {
     use super::*;
     use crate::row::read;
     use crate::row::tests::LINE;
+
+    #[test]
+    fn axes_end_at_decades_and_say_round_numbers() {
+        assert_eq!(decades((0.3, 4.0)), (0.1, 10.0));
+        assert_eq!(decades((1.0, 70.0)), (1.0, 1000.0));
+        assert_eq!([0.1 + 0.2, 5.0, 20_000.0, 1e7].map(label), ["0.3", "5", "20 k", "10 M"]);
+    }
 
     #[test]
     fn a_plot_has_a_line_for_us_and_one_for_the_floor() {

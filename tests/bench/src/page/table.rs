@@ -60,6 +60,9 @@ fn cluster(rows: &[Row], wanted: impl Fn(&Row) -> bool) -> String {
     out
 }
 
+/// So much more than the floor's cost may ours grow with the number of tasks.
+const GROWTH: f64 = 1.1;
+
 /// What a task costs among many, beside what it costs among few.
 fn growth(rows: &[Row]) -> String {
     let mut out = head(&["Mode", "Tasks", "Longshore, us/task", "Floor, us/task", "Ratio"]);
@@ -80,9 +83,11 @@ fn growth(rows: &[Row]) -> String {
         let (Some(few), Some(many)) = (few, series.last()) else { continue };
         if let (Some(few_floor), Some(many_floor), true) = (few.floor, many.floor, many.n > few.n) {
             let (ours, floors) = (many.value / few.value, many_floor / few_floor);
+            let met = if ours <= floors * GROWTH { "met" } else { "**missed**" };
             let _ = writeln!(
                 words,
-                "* {mode}, from {} to {} tasks: Longshore's cost grows {ours:.2} times, the floor's {floors:.2} times.",
+                "* {mode}, from {} to {} tasks: Longshore's cost grows {ours:.2} times, the floor's {floors:.2} times; \
+                 goal: at most {GROWTH} of the floor's growth, {met}.",
                 few.n, many.n,
             );
         }
@@ -186,6 +191,7 @@ mod tests {
         ];
         let text = growth(&rows);
         assert!(text.contains("grows 1.50 times, the floor's 2.00 times"), "{text}");
+        assert!(text.contains("growth, met."), "{text}");
     }
 
     #[test]
