@@ -1,12 +1,14 @@
 //! What the kernel says about a process: memory, processor time, wake-ups.
 //!
-//! Read from `/proc`, so Linux only. A thread that ended takes its share with it; those measured here live on.
+//! Read from `/proc`, so Linux only. A thread of another process that ended takes its share with it; those measured here
+//! live on.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Resident bytes of a process.
 ///
@@ -27,11 +29,15 @@ pub(crate) fn anonymous_bytes(pid: u32) -> anyhow::Result<u64> {
     Ok(1024 * field(&status, "RssAnon:").context("no RssAnon in status")?)
 }
 
-/// Processor seconds, user's and system's, of all threads of a process.
+/// Processor seconds, user's and system's, of all threads of a process; of this one also those that ended.
 ///
 /// # Errors
 /// When the kernel does not say.
 pub(crate) fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
+    if pid == std::process::id() {
+        let used = clock_gettime(ClockId::ProcessCPUTime);
+        return Ok(used.tv_sec as f64 + used.tv_nsec as f64 / 1e9);
+    }
     sum_threads(pid, None, thread_cpu_seconds)
 }
 
@@ -116,6 +122,16 @@ mod tests {
     fn a_process_that_is_not_there_is_an_error() {
         assert!(resident_bytes(u32::MAX).is_err());
         assert!(cpu_seconds(u32::MAX).is_err());
+    }
+
+    #[test]
+    fn a_thread_that_ended_is_not_forgotten() {
+        let me = std::process::id();
+        let before = cpu_seconds(me).unwrap();
+        let work =
+            || std::hint::black_box((0..20_000_000_u64).fold(1, |sum, x| std::hint::black_box(sum ^ x)));
+        std::thread::spawn(work).join().unwrap();
+        assert!(cpu_seconds(me).unwrap() > before + 0.001);
     }
 
     #[test]

@@ -122,9 +122,9 @@ pub(crate) fn all(wanted: Wanted) -> Vec<Box<dyn Metric>> {
     vec![
         Box::new(noop::Noop),
         Box::new(latency::Latency),
-        Box::new(chain::Chain { name: chain::SHORT, links: 2_000 }),
+        Box::new(chain::Chain { name: chain::SHORT, links: 2_000.min(wanted.n) }),
         Box::new(tree::Tree),
-        Box::new(fan_in::FanIn { name: fan_in::SMALL, inputs: 2_000 }),
+        Box::new(fan_in::FanIn { name: fan_in::SMALL, inputs: 2_000.min(wanted.n) }),
         Box::new(bandwidth::Bandwidth),
         Box::new(exchange::Exchange),
         Box::new(memory::Scheduler),

@@ -7,6 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use anyhow::Context;
+
 use super::against::record;
 use super::{build, commit, instructions, output, peer};
 use crate::cargo::root;
@@ -41,6 +43,7 @@ pub(super) fn run(peers: &[String]) -> anyhow::Result<()> {
         text += &output(Command::new(&program).args(["--json", "--commit", &commit]).args(*arguments))?;
     }
     text += &output(Command::new(&program).args(["--json", "--commit", &commit, "--reps", "3", "machine"]))?;
+    text += &format!("{}\n", load(&commit)?);
     match instructions::as_records() {
         Ok(records) => records.iter().for_each(|record| text += &format!("{record}\n")),
         Err(error) => eprintln!("no instructions in this report: {error:#}"),
@@ -56,6 +59,19 @@ pub(super) fn run(peers: &[String]) -> anyhow::Result<()> {
     }
     fs::write(records_file(), text)?;
     render()
+}
+
+/// How many threads wanted to run on average while the report was measured: the page says it, so that nobody takes the
+/// numbers of a busy machine for those of a quiet one.
+fn load(commit: &str) -> anyhow::Result<serde_json::Value> {
+    let text = fs::read_to_string("/proc/loadavg")?;
+    let averages: Vec<f64> = text.split(' ').take(3).filter_map(|word| word.parse().ok()).collect();
+    let value = averages.get(1).copied().context("the kernel does not say its load")?;
+    Ok(serde_json::json!({
+        "metric": "load_average", "mode": "machine", "runtime": "floor", "value": value, "min": value, "max": value,
+        "unit": "threads", "floor_name": null, "floor": null, "ratio_to_floor": null, "other_floors": [],
+        "goal": null, "goal_is_met": null, "n": 1, "reps": 1, "commit": commit,
+    }))
 }
 
 /// The rows of peers that were not measured again.

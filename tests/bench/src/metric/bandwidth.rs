@@ -7,7 +7,9 @@ use crate::subject::{Start, warm};
 #[derive(Debug)]
 pub(super) struct Bandwidth;
 
+/// Less when few calls are asked for.
 const OBJECT_MIB: usize = 256;
+const CALLS_EACH_MIB: usize = 64;
 
 impl Metric for Bandwidth {
     fn applies(&self, _mode: Mode) -> bool {
@@ -19,8 +21,8 @@ impl Metric for Bandwidth {
     }
 
     /// MiB rather than calls.
-    fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
-        vec![OBJECT_MIB]
+    fn sizes(&self, wanted: Wanted) -> Vec<usize> {
+        vec![(wanted.n / CALLS_EACH_MIB).clamp(1, OBJECT_MIB)]
     }
 
     fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {

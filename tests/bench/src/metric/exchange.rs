@@ -7,7 +7,9 @@ use crate::subject::{Start, warm};
 #[derive(Debug)]
 pub(super) struct Exchange;
 
+/// Less when few calls are asked for.
 const OBJECT_MIB: usize = 64;
+const CALLS_EACH_MIB: usize = 256;
 const OBJECTS: usize = 8;
 
 impl Metric for Exchange {
@@ -21,8 +23,8 @@ impl Metric for Exchange {
     }
 
     /// MiB rather than calls.
-    fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
-        vec![OBJECTS * OBJECT_MIB]
+    fn sizes(&self, wanted: Wanted) -> Vec<usize> {
+        vec![OBJECTS * (wanted.n / CALLS_EACH_MIB).clamp(1, OBJECT_MIB)]
     }
 
     fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {

@@ -21,8 +21,8 @@ impl Metric for Tree {
     }
 
     /// Calls, not leaves.
-    fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
-        vec![2 * LEAVES - 1]
+    fn sizes(&self, wanted: Wanted) -> Vec<usize> {
+        vec![2 * LEAVES.min(wanted.n.next_power_of_two()) - 1]
     }
 
     fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {

@@ -19,6 +19,9 @@ pub(crate) fn named(name: &str, rows: &[Row]) -> Option<String> {
     })
 }
 
+/// More than the measurements themselves keep busy.
+const BUSY: f64 = 3.0;
+
 /// Where and of what the numbers are.
 fn taken(rows: &[Row]) -> String {
     let commit = rows.iter().find(|row| row.peer().is_none()).map_or("unknown", |row| &*row.commit);
@@ -28,7 +31,12 @@ fn taken(rows: &[Row]) -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let series = kernel.trim().split('.').take(2).collect::<Vec<_>>().join(".");
     let model = models.first().copied().unwrap_or("an unnamed processor");
-    format!("Commit {commit}, on {} threads of {model}, Linux {series}.\n", models.len())
+    let load = rows.iter().find(|row| row.metric == "load_average").map_or_else(String::new, |row| {
+        let load = row.value;
+        let word = if load > BUSY { "; **the machine had other work too**" } else { "" };
+        format!(" While it ran, {load:.1} threads wanted a processor on average{word}.")
+    });
+    format!("Commit {commit}, on {} threads of {model}, Linux {series}.{load}\n", models.len())
 }
 
 /// Values beside their floors.
