@@ -4,31 +4,24 @@
 //! it is good enough.
 use longshore::rt::{AsyncIo, BlockOn, BoxFuture, Closed, Spawn, TaskMeta, conformance};
 use longshore::{Client, task};
-use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::thread;
 
-/// Tasks that can go on, in the order in which they were woken.
-#[derive(Default)]
-struct Queue {
-    ready: Mutex<VecDeque<Arc<Job>>>,
-    more: Condvar,
-}
-
-/// A future and whether it is in the queue.
+/// A future, and where it goes when it is woken.
 struct Job {
     /// Empty once it is done.
     future: Mutex<Option<BoxFuture<'static, ()>>>,
     queued: AtomicBool,
-    queue: Arc<Queue>,
+    queue: Sender<Arc<Job>>,
 }
 
-/// The executor. Its threads live as long as the program.
+/// The executor: the end of the queue into which jobs go. Its threads live as long as the program.
 #[derive(Clone)]
-struct MyExecutor(Arc<Queue>);
+struct MyExecutor(Sender<Arc<Job>>);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic under one of these locks leaves nothing half done.
@@ -37,24 +30,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl MyExecutor {
     fn start(threads: usize) -> io::Result<Self> {
-        let queue = Arc::new(Queue::default());
+        let (sender, receiver) = mpsc::channel();
+        let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..threads {
-            let queue = queue.clone();
-            thread::Builder::new().name("my-executor".into()).spawn(move || queue.run())?;
+            let receiver = receiver.clone();
+            thread::Builder::new().name("my-executor".into()).spawn(move || run(&receiver))?;
         }
-        Ok(MyExecutor(queue))
+        Ok(MyExecutor(sender))
     }
 }
 
-impl Queue {
-    fn run(&self) {
-        loop {
-            let empty = |ready: &mut VecDeque<_>| ready.is_empty();
-            let ready = self.more.wait_while(lock(&self.ready), empty);
-            let job = ready.unwrap_or_else(PoisonError::into_inner).pop_front();
-            job.into_iter().for_each(Job::poll);
-        }
-    }
+fn run(queue: &Mutex<Receiver<Arc<Job>>>) {
+    let next = || lock(queue).recv().ok();
+    std::iter::from_fn(next).for_each(Job::poll);
 }
 
 impl Job {
@@ -64,21 +52,17 @@ impl Job {
         let waker = Waker::from(self.clone());
         // Another thread that has taken it out of the queue meanwhile waits here for its turn.
         let mut slot = lock(&self.future);
-        let is_done = |future: &mut BoxFuture<'static, ()>| {
-            future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
-        };
-        if slot.as_mut().is_some_and(is_done) {
-            *slot = None;
-        }
+        let is_done =
+            |f: &mut BoxFuture<'static, ()>| f.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+        slot.take_if(is_done);
     }
 }
 
 impl Wake for Job {
     fn wake(self: Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            let queue = self.queue.clone();
-            lock(&queue.ready).push_back(self);
-            queue.more.notify_one();
+            // Without threads that run it there is nothing that it could still do.
+            let _ = self.queue.clone().send(self);
         }
     }
 }

@@ -4,38 +4,13 @@
 //! grows while the counting goes on, so at no time is there more than a handful of them. Only the end of it comes here.
 use anyhow::Context;
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
 use longshore::rt::TokioRuntime;
 use longshore::{LocalCluster, TaskFuture, TokioClient, as_completed, task};
-use longshore_examples::count::{Counts, report};
-use longshore_examples::files::{self, Listing};
-use longshore_examples::sequential;
+use longshore_examples::count::Counts;
+use longshore_examples::files::Listing;
+use longshore_examples::wordcount::{Options, progress_bar};
 use std::path::PathBuf;
-use std::thread::available_parallelism;
 use std::time::Instant;
-
-/// Below this the result is always compared with that of a sequential count.
-const CHECK_BYTES_MAX: u64 = 64_000_000;
-/// What is counted when no folder is named: in an unoptimized build less, since it is ten times as slow.
-const UNASKED_BYTES_MAX: u64 = if cfg!(debug_assertions) { 8_000_000 } else { 1_000_000_000 };
-const BATCH_BYTES_MIN: u64 = 256 * 1024;
-const BATCH_BYTES_MAX: u64 = 32 * 1024 * 1024;
-
-/// Counts words and finds the commonest terms in the text files below a folder.
-#[derive(Parser)]
-struct Options {
-    /// The folder. Without it, the sources in cargo's registry, or those of this program.
-    dir: Option<PathBuf>,
-    /// Worker processes: as many as there are processors, unless said otherwise.
-    #[arg(long)]
-    workers: Option<usize>,
-    /// How many terms to show.
-    #[arg(long, default_value_t = 20)]
-    top: usize,
-    /// Compare with a sequential count. A small folder always is.
-    #[arg(long)]
-    check: bool,
-}
 
 #[task]
 fn count(paths: &[PathBuf]) -> Counts {
@@ -74,9 +49,7 @@ impl Forest<'_> {
 
 /// Counts all batches, `width` of them at a time.
 async fn count_all(client: &TokioClient, batches: Vec<Vec<PathBuf>>, width: usize) -> anyhow::Result<Counts> {
-    // Draws nothing where there is no terminal.
-    let bar = ProgressBar::new(batches.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:50} {percent}% of the files, {eta} left")?);
+    let bar = progress_bar(batches.len())?;
     let mut forest = Forest { client, trees: Vec::new() };
     let mut running = as_completed([]);
     let mut batches = batches.into_iter();
@@ -103,35 +76,20 @@ fn main() -> anyhow::Result<()> {
 
 #[tokio::main]
 async fn run(options: Options) -> anyhow::Result<()> {
-    let dir = options.dir.clone().unwrap_or_else(files::cargo_sources);
-    let bytes_max = if options.dir.is_some() { u64::MAX } else { UNASKED_BYTES_MAX };
-    let workers = options.workers.or(available_parallelism().ok().map(usize::from)).unwrap_or(1).max(1);
-    let cluster = LocalCluster::builder(TokioRuntime::current()?)
-        .processes(true)
-        .workers(workers)
-        .threads_per_worker(1);
+    let (dir, workers) = (options.dir(), options.workers());
+    let cluster = LocalCluster::builder(TokioRuntime::current()?);
+    let cluster = cluster.processes(true).workers(workers).threads_per_worker(1);
     let cluster = cluster.start().await?;
     let client = TokioClient::connect(cluster.address()).await?;
 
     let start = Instant::now();
-    let listing =
-        Listing::below(&dir, bytes_max).with_context(|| format!("{} cannot be read", dir.display()))?;
-    let batch_bytes = (listing.bytes / (8 * workers as u64)).clamp(BATCH_BYTES_MIN, BATCH_BYTES_MAX);
-    let mut counts = count_all(&client, listing.batches(batch_bytes), 4 * workers).await?;
-    let seconds = start.elapsed().as_secs_f64();
+    let listing = Listing::below(&dir, options.bytes_max());
+    let listing = listing.with_context(|| format!("{} cannot be read", dir.display()))?;
+    let batches = listing.batches(options.batch_bytes(&listing));
+    let counts = count_all(&client, batches, 4 * workers).await?;
+    let took = start.elapsed();
     client.close().await?;
     cluster.close().await;
 
-    listing.complaints.iter().for_each(|complaint| counts.complain(complaint.clone()));
-    println!("{}\n{}", dir.display(), report(&counts, options.top));
-    println!(
-        "{seconds:.2} s with {workers} worker processes: {:.1} MB/s",
-        counts.bytes as f64 / 1e6 / seconds
-    );
-    if options.check || listing.bytes < CHECK_BYTES_MAX {
-        let start = Instant::now();
-        sequential::compare(&counts, &listing).map_err(anyhow::Error::msg)?;
-        println!("equal to a sequential count, which took {:.2} s", start.elapsed().as_secs_f64());
-    }
-    Ok(())
+    options.report(counts, &listing, took)
 }
