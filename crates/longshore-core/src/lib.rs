@@ -4,6 +4,7 @@
 //! the actions that gather in a reused list. No runtime, socket, clock, thread or random number is named here, so a
 //! machine can be run through years of cluster life in a unit test, and everything it did can be printed as a [`story`].
 
+mod assembly;
 pub mod client;
 mod id_map;
 pub mod scheduler;

@@ -2,7 +2,7 @@
 //!
 //! Everything a client says travels in one ordered session: a release can never overtake the submission it follows.
 use crate::query::{Answer, Query};
-use crate::{FunctionIndex, FunctionSpec, Payload, PeerId, TaskFailure, TaskHandle, TaskId};
+use crate::{FunctionIndex, FunctionSpec, Payload, PeerId, Piece, TaskFailure, TaskHandle, TaskId};
 use serde::{Deserialize, Serialize};
 
 /// What a client says.
@@ -155,7 +155,7 @@ pub struct Chunk {
     /// Where this piece begins.
     pub offset: u64,
     /// The piece.
-    pub bytes: Payload,
+    pub bytes: Piece,
 }
 
 /// What the scheduler says to a client.

@@ -3,9 +3,10 @@
 //! Nothing here is recursive, every length has a named bound, and decoding hostile bytes can neither panic nor allocate
 //! more than the frame that carried them. The crate does no I/O: it turns messages into bytes and back.
 //!
-//! * [`frame`]: length and checksum around a batch of messages.
+//! * [`frame`]: length and checksum around a batch of messages, and around bytes that follow one.
 //! * [`handshake`]: what two peers say before anything else is believed.
 //! * [`client`], [`worker`], [`peer`]: the messages of each link, one enum per direction.
+//! * [`piece`]: part of a value on its way.
 //! * [`payload`]: opaque argument and result bytes, or a value that never left its process.
 
 pub mod client;
@@ -16,6 +17,7 @@ pub mod id;
 pub mod limit;
 pub mod payload;
 pub mod peer;
+pub mod piece;
 pub mod plan;
 pub mod query;
 pub mod time;
@@ -27,5 +29,6 @@ pub use handshake::{Hello, Reject, Role, Welcome};
 pub use id::{Attempt, FunctionId, FunctionIndex, FunctionSpec, PeerId, SessionId, TaskHandle, TaskId};
 pub use payload::{LocalValue, Payload};
 pub use peer::{PeerReply, PeerRequest};
+pub use piece::Piece;
 pub use time::Time;
 pub use worker::{Assign, Input, InputSource, SchedulerToWorker, WorkerToScheduler};

@@ -11,12 +11,10 @@
 use super::event::{Action, Actions, Outcome, Route, Token};
 use super::lane::{Lane, Reach};
 use super::{Machine, Phase};
+use crate::assembly::{Assembly, BadChunk};
 use longshore_proto::client::Chunk;
 use longshore_proto::{ClientToScheduler, Payload, PeerId, PeerRequest, TaskHandle, TaskId, Time};
 use smallvec::SmallVec;
-
-/// Memory set aside for a value on the word of a worker alone.
-const RESERVE_BYTES_MAX: u64 = 64 << 20;
 
 /// A result that workers keep.
 #[derive(Debug)]
@@ -40,8 +38,7 @@ impl Stored {
 pub(super) struct Fetch {
     pub(super) route: Option<Route>,
     tried: SmallVec<[PeerId; 2]>,
-    bytes: Vec<u8>,
-    total: u64,
+    pieces: Option<Assembly>,
 }
 
 impl<D: Token> Machine<D> {
@@ -100,8 +97,7 @@ impl<D: Token> Machine<D> {
         let holder = first.iter().chain(later).find(promising).copied();
         let route = holder.map_or(Route::Scheduler, Route::Peer);
         fetch.route = Some(route);
-        fetch.bytes = Vec::new();
-        fetch.total = 0;
+        fetch.pieces = None;
         self.lanes.entry(route).or_default().queue.push_back(id);
         self.ready.insert(route);
         self.reach(route, out);
@@ -171,10 +167,14 @@ impl<D: Token> Machine<D> {
         if let Some(lane) = self.lanes.get_mut(&route) {
             lane.moved_at = now;
         }
-        match fetch.accept(chunk, stored.nbytes) {
-            Accepted::Whole(value) => self.on_fetched(id, value, out),
-            Accepted::Partly => {}
-            Accepted::Not => self.stale += 1,
+        if chunk.offset == 0 {
+            // Whoever is sending it begins again.
+            fetch.pieces = None;
+        }
+        match Assembly::add(&mut fetch.pieces, chunk, u64::MAX) {
+            Ok(Some(value)) => self.on_fetched(id, value, out),
+            Ok(None) => {}
+            Err(BadChunk) => self.stale += 1,
         }
     }
 
@@ -217,36 +217,5 @@ impl<D: Token> Machine<D> {
             fetch.route = None;
             self.route_fetch(now, id, out);
         }
-    }
-}
-
-enum Accepted {
-    Whole(Payload),
-    Partly,
-    Not,
-}
-
-impl Fetch {
-    fn accept(&mut self, chunk: Chunk, nbytes: u64) -> Accepted {
-        let Some(piece) = chunk.bytes.as_bytes() else { return Accepted::Not };
-        if chunk.offset == 0 {
-            if piece.len() as u64 == chunk.total {
-                return Accepted::Whole(chunk.bytes);
-            }
-            self.bytes.clear();
-            self.total = chunk.total;
-            let room = chunk.total.min(nbytes.max(RESERVE_BYTES_MAX));
-            self.bytes.reserve_exact(usize::try_from(room).unwrap_or(0));
-        }
-        let end = chunk.offset.saturating_add(piece.len() as u64);
-        let fits = chunk.offset == self.bytes.len() as u64 && chunk.total == self.total && end <= self.total;
-        if !fits || piece.is_empty() {
-            return Accepted::Not;
-        }
-        self.bytes.extend_from_slice(piece);
-        if end < self.total {
-            return Accepted::Partly;
-        }
-        Accepted::Whole(Payload::from(std::mem::take(&mut self.bytes)))
     }
 }

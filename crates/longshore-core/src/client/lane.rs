@@ -90,7 +90,7 @@ impl Put {
     pub(super) fn next(&mut self) -> (Chunk, bool) {
         let total = self.value.nbytes();
         let end = total.min(self.offset + CHUNK_BYTES);
-        let bytes = piece(&self.value, self.offset, end);
+        let bytes = piece(&self.value, self.offset, end).into();
         let chunk = Chunk { task: self.task, total: total as u64, offset: self.offset as u64, bytes };
         self.offset = end;
         (chunk, end == total)

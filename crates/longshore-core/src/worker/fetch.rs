@@ -10,9 +10,9 @@
 //! ```
 //!
 //! Each want stands in the queue of one peer, the one that owes least; a peer answers one batch at a time.
-use super::assembly::Assembly;
 use super::table::Table;
 use super::task::Order;
+use crate::assembly::Assembly;
 use longshore_proto::{PeerId, TaskHandle, Time};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,7 +14,6 @@
 //!
 //! Deliberately absent: resources (the scheduler never assigns more than fits), retries, spilling, and any wish to reconnect.
 
-mod assembly;
 mod event;
 mod fetch;
 mod memory;
@@ -32,8 +31,8 @@ mod validate;
 
 pub use event::{Action, CallerId, Event, Exit, Outcome, Run, Settings, Stats};
 
+use crate::assembly::Assembly;
 use crate::story::Story;
-use assembly::Assembly;
 use fetch::Fetches;
 use longshore_proto::{Attempt, TaskHandle, Time, WorkerToScheduler};
 use memory::Values;

@@ -1,7 +1,7 @@
 //! What is said on data links: by peers that were asked for values, and by callers that ask for values or bring them.
-use super::assembly::{Assembled, Assembly, BadChunk};
 use super::fetch::Place;
 use super::{Action, Actions, CallerId, Giver, Machine};
+use crate::assembly::{Assembly, BadChunk};
 use longshore_proto::client::Chunk;
 use longshore_proto::{Payload, PeerId, PeerReply, PeerRequest, TaskHandle, Time};
 
@@ -36,11 +36,10 @@ impl Machine {
         };
         let before = peer.assembly.take();
         let is_other = before.as_ref().is_some_and(|(of, _)| *of != task);
-        let before = before.map(|(_, assembly)| assembly);
-        let added = Assembly::add(before, chunk, self.settings.value_bytes_max);
-        match added {
-            Ok(Assembled::Partly(assembly)) if !is_other => peer.assembly = Some((task, assembly)),
-            Ok(Assembled::Whole(value)) if !is_other => self.on_fetched(now, id, task, value, out),
+        let mut all = before.map(|(_, assembly)| assembly);
+        match Assembly::add(&mut all, chunk, self.settings.value_bytes_max) {
+            Ok(None) if !is_other => peer.assembly = all.map(|all| (task, all)),
+            Ok(Some(value)) if !is_other => self.on_fetched(now, id, task, value, out),
             _ => self.drop_peer(now, id, out),
         }
     }
@@ -125,15 +124,15 @@ impl Machine {
         key: (Giver, TaskHandle),
         chunk: Chunk,
     ) -> Result<Option<Payload>, BadChunk> {
-        let before = self.gifts.remove(&key);
-        match Assembly::add(before, chunk, self.settings.value_bytes_max)? {
-            Assembled::Whole(value) => Ok(Some(value)),
-            Assembled::Partly(_) if self.gifts.len() >= GIFTS_MAX => Err(BadChunk),
-            Assembled::Partly(assembly) => {
-                self.gifts.insert(key, assembly);
-                Ok(None)
+        let mut all = self.gifts.remove(&key);
+        let value = Assembly::add(&mut all, chunk, self.settings.value_bytes_max)?;
+        if let Some(assembly) = all {
+            if self.gifts.len() >= GIFTS_MAX {
+                return Err(BadChunk);
             }
+            self.gifts.insert(key, assembly);
         }
+        Ok(value)
     }
 
     pub(super) fn on_caller_lost(&mut self, caller: CallerId) {

@@ -9,6 +9,7 @@
 
 mod accept;
 mod accepted;
+mod carrier;
 mod dial;
 mod error;
 mod gate;
@@ -32,6 +33,7 @@ pub(crate) use secret::same_secret;
 pub(crate) use set::{BACKLOG_BYTES_MAX, LinkEvent, LinkSet};
 pub(crate) use stream::{BoxRead, BoxWrite};
 
+use carrier::Carrier;
 use local::LocalEnd;
 use longshore_proto::frame::EncodeError;
 use serde::Serialize;
@@ -41,11 +43,11 @@ use std::task::{Context, Poll};
 use stream::Stream;
 
 /// A message as it comes out of a link.
-pub(crate) trait Incoming: DeserializeOwned + Send + 'static {}
-impl<T: DeserializeOwned + Send + 'static> Incoming for T {}
+pub(crate) trait Incoming: DeserializeOwned + Carrier + Send + 'static {}
+impl<T: DeserializeOwned + Carrier + Send + 'static> Incoming for T {}
 /// A message as it goes into a link.
-pub(crate) trait Outgoing: Serialize + Send + 'static {}
-impl<T: Serialize + Send + 'static> Outgoing for T {}
+pub(crate) trait Outgoing: Serialize + Carrier + Send + 'static {}
+impl<T: Serialize + Carrier + Send + 'static> Outgoing for T {}
 
 /// An ordered channel of `In` from, and `Out` to, one peer.
 ///
@@ -58,7 +60,7 @@ pub(crate) struct Link<In, Out> {
 }
 
 enum Wire<In, Out> {
-    Stream(Box<Stream>),
+    Stream(Box<Stream<In>>),
     Local(LocalEnd<In, Out>),
 }
 
@@ -145,7 +147,7 @@ impl<In: Incoming, Out: Outgoing> Link<In, Out> {
             return Ok(());
         }
         match &mut self.wire {
-            Wire::Stream(stream) => stream.send(&message),
+            Wire::Stream(stream) => stream.send(message),
             Wire::Local(end) => {
                 end.send(message);
                 Ok(())

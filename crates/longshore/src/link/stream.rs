@@ -1,13 +1,15 @@
 //! A link over a byte stream.
 //!
-//! Reading goes straight into the frame reader's buffer and messages are decoded where they lie. Writing hands the
-//! kernel whatever has gathered since the socket was last free: that is all the batching there is, no timer takes part.
+//! Reading goes straight into the frame reader's buffer and messages are decoded where they lie; pieces of large values are
+//! read into the memory that is to hold the value. Writing hands the kernel whatever has gathered since the socket was last
+//! free, pieces from where they lie: that is all the batching there is, no timer takes part.
+use super::Incoming;
+use super::Outgoing;
 use super::error::LinkError;
 use super::gate::Gate;
 use futures_lite::{AsyncRead, AsyncWrite};
-use longshore_proto::frame::{EncodeError, FrameReader, FrameWriter};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use longshore_proto::Piece;
+use longshore_proto::frame::{EncodeError, FrameError, FrameReader, FrameWriter};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -21,16 +23,18 @@ pub(crate) type BoxRead = Box<dyn AsyncRead + Send + Unpin>;
 pub(crate) type BoxWrite = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// The two halves and what lies between them and the messages.
-pub(super) struct Stream {
-    input: Input,
+pub(super) struct Stream<In> {
+    input: Input<In>,
     output: Output,
 }
 
-struct Input {
+struct Input<In> {
     /// `None` once the link is lost.
     socket: Option<BoxRead>,
     gate: Gate,
     frames: FrameReader,
+    /// A message of whose piece not all has come.
+    unfinished: Option<In>,
     bytes_total: u64,
 }
 
@@ -46,10 +50,15 @@ struct Output {
     unflushed: bool,
 }
 
-impl Stream {
+impl<In> Stream<In> {
     pub(super) fn new(reader: BoxRead, writer: BoxWrite, prologue: Vec<u8>) -> Self {
-        let input =
-            Input { socket: Some(reader), gate: Gate::new(), frames: FrameReader::default(), bytes_total: 0 };
+        let input = Input {
+            socket: Some(reader),
+            gate: Gate::new(),
+            frames: FrameReader::default(),
+            unfinished: None,
+            bytes_total: 0,
+        };
         let output = Output {
             socket: Some(writer),
             gate: Gate::new(),
@@ -61,12 +70,15 @@ impl Stream {
         Stream { input, output }
     }
 
-    pub(super) fn send<Out: Serialize>(&mut self, message: &Out) -> Result<(), EncodeError> {
+    pub(super) fn send<Out: Outgoing>(&mut self, mut message: Out) -> Result<(), EncodeError> {
         // Nothing can be written any more: gathering it would only take memory.
         if self.output.socket.is_none() {
             return Ok(());
         }
-        self.output.frames.push(message)
+        match message.chunk().and_then(|chunk| chunk.bytes.take_tail()) {
+            Some(tail) => self.output.frames.push_with_tail(&message, tail),
+            None => self.output.frames.push(&message),
+        }
     }
 
     pub(super) fn backlog_bytes(&self) -> usize {
@@ -78,11 +90,14 @@ impl Stream {
         self.input.bytes_total
     }
 
-    pub(super) fn poll_recv<In: DeserializeOwned>(
+    pub(super) fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
         each: &mut dyn FnMut(In),
-    ) -> Poll<Result<(), LinkError>> {
+    ) -> Poll<Result<(), LinkError>>
+    where
+        In: Incoming,
+    {
         self.input.poll_recv(cx, each)
     }
 
@@ -102,16 +117,14 @@ impl Stream {
     /// Lets go of both halves.
     pub(super) fn cut(&mut self) {
         self.input.socket = None;
+        self.input.unfinished = None;
+        self.input.frames = FrameReader::default();
         self.output.abandon();
     }
 }
 
-impl Input {
-    fn poll_recv<In: DeserializeOwned>(
-        &mut self,
-        cx: &mut Context<'_>,
-        each: &mut dyn FnMut(In),
-    ) -> Poll<Result<(), LinkError>> {
+impl<In: Incoming> Input<In> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>, each: &mut dyn FnMut(In)) -> Poll<Result<(), LinkError>> {
         if !self.gate.pass(cx) {
             return Poll::Pending;
         }
@@ -122,14 +135,50 @@ impl Input {
                 return if any { Poll::Ready(Ok(())) } else { Poll::Pending };
             };
             left = left.saturating_sub(read?);
-            while self.frames.next_frame(|message| {
+            self.take(&mut |message| {
                 any = true;
                 each(message);
-            })? {}
+            })?;
         }
         // There may be more, and the socket holds no waker of ours.
         cx.waker().wake_by_ref();
         if any { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// Gives out the messages that are whole.
+    fn take(&mut self, each: &mut dyn FnMut(In)) -> Result<(), FrameError> {
+        loop {
+            if let Some(message) = self.unfinished.take() {
+                let Some(message) = self.finish(message)? else { return Ok(()) };
+                each(message);
+            }
+            let unfinished = &mut self.unfinished;
+            let any = self.frames.next_frame(|message, tail_follows| {
+                if tail_follows {
+                    *unfinished = Some(message);
+                } else {
+                    each(message);
+                }
+            })?;
+            if let Some(message) = &mut self.unfinished {
+                self.frames.expect_tail(message.place());
+            } else if !any {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Puts the bytes that follow a message into their place in it, once they are there.
+    fn finish(&mut self, mut message: In) -> Result<Option<In>, FrameError> {
+        let Some(bytes) = self.frames.next_tail()? else {
+            self.unfinished = Some(message);
+            return Ok(None);
+        };
+        match message.chunk() {
+            Some(chunk) if chunk.bytes == Piece::empty() => chunk.bytes = Piece::Landed(bytes),
+            _ => return Err(FrameError::Tail { bytes: bytes.len() }),
+        }
+        Ok(Some(message))
     }
 
     fn poll_read(&mut self) -> Poll<Result<usize, LinkError>> {
@@ -179,9 +228,17 @@ impl Output {
     fn poll_write(&mut self) -> Poll<Result<usize, LinkError>> {
         let Some(socket) = &mut self.socket else { return Poll::Ready(Err(LinkError::Closed)) };
         let greeting = !self.prologue.is_empty();
-        let bytes = if greeting { &self.prologue[self.prologue_sent..] } else { self.frames.pending() };
         let mut cx = Context::from_waker(self.gate.arm());
-        let written = match Pin::new(socket).poll_write(&mut cx, bytes) {
+        let socket = Pin::new(socket);
+        let polled = if greeting {
+            socket.poll_write(&mut cx, &self.prologue[self.prologue_sent..])
+        } else if self.frames.is_contiguous() {
+            socket.poll_write(&mut cx, self.frames.pending())
+        } else {
+            let (slices, len) = self.frames.slices();
+            socket.poll_write_vectored(&mut cx, &slices[..len])
+        };
+        let written = match polled {
             Poll::Pending => {
                 self.gate.wait();
                 return Poll::Pending;

@@ -69,7 +69,7 @@ impl Sender {
             });
         };
         let (offset, end) = (*sent, bytes.len().min(*sent + CHUNK_BYTES));
-        let piece = Payload::from(bytes.slice(offset..end));
+        let piece = Payload::from(bytes.slice(offset..end)).into();
         let chunk = Chunk { task, total: bytes.len() as u64, offset: offset as u64, bytes: piece };
         *sent = end;
         if end == bytes.len() {

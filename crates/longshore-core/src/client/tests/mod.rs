@@ -43,7 +43,7 @@ pub(super) fn named(peer: u32) -> SchedulerToClient {
 }
 
 pub(super) fn chunk(n: u32, total: u64, offset: u64, bytes: &[u8]) -> Chunk {
-    Chunk { task: handle(n), total, offset, bytes: Payload::copy_from(bytes) }
+    Chunk { task: handle(n), total, offset, bytes: Payload::copy_from(bytes).into() }
 }
 
 /// A machine whose link is up, at time zero.

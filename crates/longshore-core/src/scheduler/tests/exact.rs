@@ -527,7 +527,7 @@ fn a_value_that_goes_through_the_scheduler_survives_the_loss_of_its_holder() {
     w.finish(a, 0, STORED);
     let b = w.worker(1);
     w.says(b, WorkerToScheduler::Replicas { tasks: vec![(task, 1 << 20)] });
-    let piece = |offset: u64| Chunk { task, total: 2, offset, bytes: Payload::copy_from(&[7]) };
+    let piece = |offset: u64| Chunk { task, total: 2, offset, bytes: Payload::copy_from(&[7]).into() };
     let uploads = |w: &World, from| {
         let upload = Action::ToWorker { peer: from, message: SchedulerToWorker::Upload { task } };
         w.log.iter().filter(|x| **x == upload).count()

@@ -88,7 +88,7 @@ fn value(slot: u32) -> Payload {
 }
 
 fn chunk(slot: u32, total: u64, offset: u64, bytes: Payload) -> Chunk {
-    Chunk { task: handle(slot), total, offset, bytes }
+    Chunk { task: handle(slot), total, offset, bytes: bytes.into() }
 }
 
 fn assign(slot: u32, inputs: Vec<Input>) -> Assign {

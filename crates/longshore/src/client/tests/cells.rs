@@ -84,7 +84,7 @@ fn a_stored_result_is_fetched_when_it_is_awaited() {
     assert_eq!(future.status(), TaskStatus::Pending);
     played.say(stored);
     assert_eq!(played.hear(), ClientToScheduler::Fetch { id }, "somebody still waits for it");
-    let bytes = Payload::copy_from(&[9]);
+    let bytes = Payload::copy_from(&[9]).into();
     let chunk = longshore_proto::client::Chunk { task: HANDLE, total: 1, offset: 0, bytes };
     played.say(SchedulerToClient::Data { id, chunk });
     assert_eq!(waiting.block_on(awaited).unwrap().unwrap().unwrap(), 9);

@@ -4,11 +4,13 @@ mod dial;
 mod hub;
 mod local;
 mod misuse;
+mod piece;
 mod pipe;
 mod set;
 mod socket;
 mod stream;
 
+use super::carrier::Carrier;
 use super::{Incoming, Link, LinkError, Outgoing};
 use longshore_proto::handshake::{ClientHello, Role};
 use longshore_proto::{Hello, PeerId, SessionId, Welcome};
@@ -21,6 +23,12 @@ use std::task::{Context, Poll, Wake, Waker};
 
 /// A message of the tests: a number and some weight.
 type Text = (u32, String);
+
+impl Carrier for Text {}
+impl Carrier for (u32, Vec<u8>) {}
+impl Carrier for u64 {}
+impl Carrier for u32 {}
+impl Carrier for longshore_proto::Payload {}
 
 /// Runs a test in the simulator, where waiting takes no time.
 fn simulated<F: Future>(seed: u64, test: impl FnOnce(DynRuntime) -> F) -> F::Output {

@@ -127,7 +127,7 @@ fn a_client_brings_a_value_and_fetches_one() {
         for (offset, piece) in
             [(0, bytes.slice(..CHUNK_BYTES)), (CHUNK_BYTES as u64, bytes.slice(CHUNK_BYTES..))]
         {
-            let chunk = Chunk { task: handle(5), total, offset, bytes: piece.into() };
+            let chunk = Chunk { task: handle(5), total, offset, bytes: Payload::from(piece).into() };
             link.send(PeerRequest::Put(chunk)).unwrap();
         }
         let stored = PeerReply::Stored { task: handle(5) };
@@ -184,7 +184,7 @@ fn a_stored_value_goes_up_and_a_value_comes_down_in_pieces() {
             }
         }
         for (offset, piece) in (0u64..).step_by(CHUNK_BYTES).zip(got.chunks(CHUNK_BYTES)) {
-            let bytes = Payload::copy_from(piece);
+            let bytes = Payload::copy_from(piece).into();
             actor.say(SchedulerToWorker::Store(Chunk { task: handle(3), total, offset, bytes }));
         }
         assert_eq!(actor.hear().await, WorkerToScheduler::Replicas { tasks: vec![(handle(3), total)] });

@@ -1,0 +1,103 @@
+//! A part of a value that is on its way.
+use crate::Payload;
+use bytes::{Bytes, BytesMut};
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, Serializer};
+
+/// Pieces from this size on follow their message as a tail instead of being copied into it.
+pub const TAIL_BYTES_MIN: usize = 8 * 1024;
+
+/// Bytes of a value, or a whole value that never left its process.
+#[derive(Clone, Debug)]
+pub enum Piece {
+    /// As the sender has it.
+    Payload(Payload),
+    /// As it came over a link. The next piece of the same value may lie right behind it.
+    Landed(BytesMut),
+}
+
+impl Piece {
+    /// No bytes.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Piece::Payload(Payload::empty())
+    }
+
+    /// The bytes, if the piece is bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Piece::Payload(payload) => payload.as_bytes(),
+            Piece::Landed(bytes) => Some(bytes),
+        }
+    }
+
+    /// Size in bytes: exact when encoded, approximate when local.
+    #[must_use]
+    pub fn nbytes(&self) -> usize {
+        match self {
+            Piece::Payload(payload) => payload.nbytes(),
+            Piece::Landed(bytes) => bytes.len(),
+        }
+    }
+
+    /// The piece as a value of its own.
+    #[must_use]
+    pub fn into_payload(self) -> Payload {
+        match self {
+            Piece::Payload(payload) => payload,
+            Piece::Landed(bytes) => bytes.freeze().into(),
+        }
+    }
+
+    /// Takes the bytes out, if they are so many that they are better not copied into a message.
+    pub fn take_tail(&mut self) -> Option<Bytes> {
+        if self.as_bytes()?.len() < TAIL_BYTES_MIN {
+            return None;
+        }
+        match std::mem::replace(self, Piece::empty()) {
+            Piece::Landed(bytes) => Some(bytes.freeze()),
+            Piece::Payload(payload) => payload.to_bytes().ok(),
+        }
+    }
+
+    /// Puts the bytes of this piece behind those of the pieces before it. Nothing is copied if they came to lie there.
+    /// A local piece has none.
+    pub fn join(self, before: &mut BytesMut) {
+        match self {
+            Piece::Landed(bytes) => before.unsplit(bytes),
+            Piece::Payload(payload) => before.extend_from_slice(payload.as_bytes().unwrap_or_default()),
+        }
+    }
+}
+
+impl From<Payload> for Piece {
+    fn from(payload: Payload) -> Self {
+        Piece::Payload(payload)
+    }
+}
+
+/// Two pieces are equal when their bytes are, or when they are the same local value.
+impl PartialEq for Piece {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Piece::Payload(a), Piece::Payload(b)) => a == b,
+            (a, b) => a.as_bytes().is_some() && a.as_bytes() == b.as_bytes(),
+        }
+    }
+}
+
+impl Serialize for Piece {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Piece::Payload(payload) => payload.serialize(s),
+            Piece::Landed(bytes) => s.serialize_bytes(bytes),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Piece {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Payload::deserialize(d).map(Piece::Payload)
+    }
+}
