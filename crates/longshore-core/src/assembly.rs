@@ -22,14 +22,15 @@ impl Assembly {
         chunk: Chunk,
         bytes_max: u64,
     ) -> Result<Option<Payload>, BadChunk> {
-        let Some(bytes) = chunk.bytes.as_bytes() else {
+        if chunk.bytes.is_local() {
             // A value that never left the process comes whole.
             let is_whole = all.is_none() && chunk.offset == 0;
             return if is_whole { Ok(Some(chunk.bytes.into_payload())) } else { Err(BadChunk) };
-        };
+        }
         let (total, have) = all.as_ref().map_or((chunk.total, 0), |all| (all.total, all.bytes.len() as u64));
-        let after = have + bytes.len() as u64;
-        let is_empty_piece = bytes.is_empty() && total > 0;
+        let nbytes = chunk.bytes.nbytes() as u64;
+        let after = have + nbytes;
+        let is_empty_piece = nbytes == 0 && total > 0;
         if chunk.total != total
             || total > bytes_max
             || chunk.offset != have

@@ -20,6 +20,7 @@ pub mod peer;
 pub mod piece;
 pub mod plan;
 pub mod query;
+pub mod rope;
 pub mod time;
 pub mod worker;
 
@@ -30,5 +31,6 @@ pub use id::{Attempt, FunctionId, FunctionIndex, FunctionSpec, PeerId, SessionId
 pub use payload::{LocalValue, Payload};
 pub use peer::{PeerReply, PeerRequest};
 pub use piece::Piece;
+pub use rope::Rope;
 pub use time::Time;
 pub use worker::{Assign, Input, InputSource, SchedulerToWorker, WorkerToScheduler};

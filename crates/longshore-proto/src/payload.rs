@@ -1,4 +1,5 @@
 //! Opaque values: bytes that somebody encoded, or a value that never left its process.
+use crate::Rope;
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{self, Serialize, Serializer};
@@ -15,7 +16,7 @@ pub trait LocalValue: Any + Send + Sync {
     ///
     /// # Errors
     /// Says why the value cannot be encoded (a closure, say, never can).
-    fn encode(&self) -> Result<Bytes, String>;
+    fn encode(&self) -> Result<Rope, String>;
     /// Approximate size in memory.
     fn nbytes(&self) -> usize;
     /// For downcasting to what the process put in.
@@ -29,6 +30,8 @@ pub enum Payload {
     Small(u8, [u8; SMALL_BYTES_MAX]),
     /// Encoded bytes.
     Bytes(Bytes),
+    /// Encoded bytes in several parts.
+    Rope(Rope),
     /// A value of this process; encoding happens when it travels.
     Local(Arc<dyn LocalValue>),
 }
@@ -52,13 +55,13 @@ impl Payload {
         Payload::Small(bytes.len() as u8, small)
     }
 
-    /// The encoded bytes, if this payload is encoded.
+    /// The encoded bytes, if this payload is encoded and they lie in one place.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self {
             Payload::Small(n, b) => Some(&b[..usize::from(*n)]),
             Payload::Bytes(b) => Some(b),
-            Payload::Local(_) => None,
+            Payload::Rope(_) | Payload::Local(_) => None,
         }
     }
 
@@ -70,7 +73,31 @@ impl Payload {
         match self {
             Payload::Small(n, b) => Ok(Bytes::copy_from_slice(&b[..usize::from(*n)])),
             Payload::Bytes(b) => Ok(b.clone()),
+            Payload::Rope(rope) => Ok(rope.to_bytes()),
+            Payload::Local(v) => v.encode().map(|rope| rope.to_bytes()),
+        }
+    }
+
+    /// The encoded form, whose large parts stay where they are.
+    ///
+    /// # Errors
+    /// A local value that cannot be encoded says why.
+    pub fn to_rope(&self) -> Result<Rope, String> {
+        match self {
+            Payload::Rope(rope) => Ok(rope.clone()),
             Payload::Local(v) => v.encode(),
+            encoded => Ok(encoded.to_bytes()?.into()),
+        }
+    }
+
+    /// A range of the bytes, which must lie within; the whole of a local value, whatever the range.
+    #[must_use]
+    pub fn slice(&self, from: usize, to: usize) -> Payload {
+        match self {
+            Payload::Small(_, b) => Payload::copy_from(&b[from..to]),
+            Payload::Bytes(b) => Payload::from(b.slice(from..to)),
+            Payload::Rope(rope) => Payload::from(rope.slice(from, to)),
+            Payload::Local(_) => self.clone(),
         }
     }
 
@@ -80,6 +107,7 @@ impl Payload {
         match self {
             Payload::Small(n, _) => usize::from(*n),
             Payload::Bytes(b) => b.len(),
+            Payload::Rope(rope) => rope.nbytes(),
             Payload::Local(v) => v.nbytes(),
         }
     }
@@ -88,6 +116,16 @@ impl Payload {
 impl From<Bytes> for Payload {
     fn from(b: Bytes) -> Self {
         if b.len() <= SMALL_BYTES_MAX { Payload::copy_from(&b) } else { Payload::Bytes(b) }
+    }
+}
+
+impl From<Rope> for Payload {
+    fn from(rope: Rope) -> Self {
+        if rope.nbytes() <= SMALL_BYTES_MAX || rope.parts().len() == 1 {
+            Payload::from(rope.to_bytes())
+        } else {
+            Payload::Rope(rope)
+        }
     }
 }
 
@@ -111,7 +149,11 @@ impl PartialEq for Payload {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Payload::Local(a), Payload::Local(b)) => Arc::ptr_eq(a, b),
-            (a, b) => a.as_bytes().is_some() && a.as_bytes() == b.as_bytes(),
+            (Payload::Local(_), _) | (_, Payload::Local(_)) => false,
+            (Payload::Rope(rope), other) | (other, Payload::Rope(rope)) => {
+                other.to_rope().as_ref() == Ok(rope)
+            }
+            (a, b) => a.as_bytes() == b.as_bytes(),
         }
     }
 }
@@ -119,8 +161,9 @@ impl PartialEq for Payload {
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         match self {
-            Payload::Local(v) => s.serialize_bytes(&v.encode().map_err(ser::Error::custom)?),
-            encoded => s.serialize_bytes(encoded.as_bytes().unwrap_or_default()),
+            Payload::Small(n, b) => s.serialize_bytes(&b[..usize::from(*n)]),
+            Payload::Bytes(b) => s.serialize_bytes(b),
+            in_parts => s.serialize_bytes(&in_parts.to_bytes().map_err(ser::Error::custom)?),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A part of a value that is on its way.
-use crate::Payload;
-use bytes::{Bytes, BytesMut};
+use crate::{Payload, Rope};
+use bytes::BytesMut;
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 
@@ -23,13 +23,10 @@ impl Piece {
         Piece::Payload(Payload::empty())
     }
 
-    /// The bytes, if the piece is bytes.
+    /// Whether it is a whole value of this process.
     #[must_use]
-    pub fn as_bytes(&self) -> Option<&[u8]> {
-        match self {
-            Piece::Payload(payload) => payload.as_bytes(),
-            Piece::Landed(bytes) => Some(bytes),
-        }
+    pub fn is_local(&self) -> bool {
+        matches!(self, Piece::Payload(Payload::Local(_)))
     }
 
     /// Size in bytes: exact when encoded, approximate when local.
@@ -51,13 +48,13 @@ impl Piece {
     }
 
     /// Takes the bytes out, if they are so many that they are better not copied into a message.
-    pub fn take_tail(&mut self) -> Option<Bytes> {
-        if self.as_bytes()?.len() < TAIL_BYTES_MIN {
+    pub fn take_tail(&mut self) -> Option<Rope> {
+        if self.nbytes() < TAIL_BYTES_MIN || self.is_local() {
             return None;
         }
         match std::mem::replace(self, Piece::empty()) {
-            Piece::Landed(bytes) => Some(bytes.freeze()),
-            Piece::Payload(payload) => payload.to_bytes().ok(),
+            Piece::Landed(bytes) => Some(bytes.freeze().into()),
+            Piece::Payload(payload) => payload.to_rope().ok(),
         }
     }
 
@@ -66,6 +63,10 @@ impl Piece {
     pub fn join(self, before: &mut BytesMut) {
         match self {
             Piece::Landed(bytes) => before.unsplit(bytes),
+            Piece::Payload(Payload::Local(_)) => {}
+            Piece::Payload(Payload::Rope(rope)) => {
+                rope.parts().iter().for_each(|p| before.extend_from_slice(p));
+            }
             Piece::Payload(payload) => before.extend_from_slice(payload.as_bytes().unwrap_or_default()),
         }
     }
@@ -82,7 +83,11 @@ impl PartialEq for Piece {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Piece::Payload(a), Piece::Payload(b)) => a == b,
-            (a, b) => a.as_bytes().is_some() && a.as_bytes() == b.as_bytes(),
+            (Piece::Landed(a), Piece::Landed(b)) => a == b,
+            (Piece::Landed(bytes), Piece::Payload(payload))
+            | (Piece::Payload(payload), Piece::Landed(bytes)) => {
+                !matches!(payload, Payload::Local(_)) && payload.to_bytes().is_ok_and(|b| b == *bytes)
+            }
         }
     }
 }

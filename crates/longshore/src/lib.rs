@@ -48,5 +48,5 @@ pub use longshore_rt as rt;
 #[cfg(feature = "sim")]
 pub use longshore_sim as sim;
 pub use scheduler::{Scheduler, SchedulerBuilder, SchedulerError};
-pub use value::Value;
+pub use value::{Array, Blob, Element, ShapeError, Value};
 pub use worker::{Compute, Worker, WorkerBuilder, WorkerError, WorkerExit};

@@ -43,6 +43,15 @@ pub(crate) struct Processes {
     pub(crate) workers: Vec<u32>,
 }
 
+/// The type of a large object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    /// `Vec<u8>`: whoever uses it has a vector of its own.
+    Vec,
+    /// `Blob`: whoever uses it borrows what came.
+    Blob,
+}
+
 /// A running cluster and its client. Results are checked, so a subject cannot be fast by being wrong.
 pub(crate) trait Subject {
     /// Submits `n` calls that do nothing, at once, and waits for all of them. Several clients share the calls.
@@ -64,11 +73,11 @@ pub(crate) trait Subject {
     /// What the process of a client grows by when it holds the futures of `n` finished calls, in bytes.
     fn client_growth(&mut self, n: usize) -> anyhow::Result<u64>;
     /// Brings an object of `bytes` from the client to a worker; how long that took.
-    fn scatter(&mut self, bytes: usize) -> anyhow::Result<Duration>;
+    fn scatter(&mut self, bytes: usize, form: Form) -> anyhow::Result<Duration>;
     /// Brings an object of `bytes` that a worker made to the client; how long that took.
-    fn gather(&mut self, bytes: usize) -> anyhow::Result<Duration>;
+    fn gather(&mut self, bytes: usize, form: Form) -> anyhow::Result<Duration>;
     /// Makes `objects` of `bytes` each on one worker, then uses each on another; how long the using took.
-    fn exchange(&mut self, objects: usize, bytes: usize) -> anyhow::Result<Duration>;
+    fn exchange(&mut self, objects: usize, bytes: usize, form: Form) -> anyhow::Result<Duration>;
     /// Where its parts live.
     fn processes(&self) -> Processes;
     /// Processor time used so far.

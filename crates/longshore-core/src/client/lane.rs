@@ -89,17 +89,11 @@ impl Put {
     /// The next piece, and whether it is the last.
     pub(super) fn next(&mut self) -> (Chunk, bool) {
         let total = self.value.nbytes();
-        let end = total.min(self.offset + CHUNK_BYTES);
-        let bytes = piece(&self.value, self.offset, end).into();
+        let is_whole = matches!(self.value, Payload::Local(_));
+        let end = if is_whole { total } else { total.min(self.offset + CHUNK_BYTES) };
+        let bytes = self.value.slice(self.offset, end).into();
         let chunk = Chunk { task: self.task, total: total as u64, offset: self.offset as u64, bytes };
         self.offset = end;
         (chunk, end == total)
-    }
-}
-
-fn piece(value: &Payload, from: usize, to: usize) -> Payload {
-    match value {
-        Payload::Bytes(bytes) => Payload::Bytes(bytes.slice(from..to)),
-        other => Payload::copy_from(&other.as_bytes().unwrap_or_default()[from..to]),
     }
 }

@@ -1,5 +1,6 @@
 //! Bytes on their way out.
 use super::{EncodeError, HEADER_BYTES, Header};
+use crate::Rope;
 use crate::limit::{BATCH_BYTES, FRAME_BYTES_MAX};
 use bytes::{Buf, Bytes};
 use serde::Serialize;
@@ -49,17 +50,18 @@ impl FrameWriter {
     ///
     /// # Errors
     /// As [`push`](Self::push); or the tail is longer than a frame may be.
-    pub fn push_with_tail<T: Serialize>(&mut self, message: &T, tail: Bytes) -> Result<(), EncodeError> {
-        if tail.len() > FRAME_BYTES_MAX {
-            return Err(EncodeError::TooLong { bytes: tail.len() });
+    pub fn push_with_tail<T: Serialize>(&mut self, message: &T, tail: &Rope) -> Result<(), EncodeError> {
+        if tail.nbytes() > FRAME_BYTES_MAX {
+            return Err(EncodeError::TooLong { bytes: tail.nbytes() });
         }
         self.append(message)?;
         self.close_frame(true);
-        self.bytes.extend_from_slice(&Header::of(&tail, false).to_bytes());
-        if !tail.is_empty() {
-            self.tails_bytes += tail.len();
-            self.tails.push_back(Tail { at: self.bytes.len(), left: tail });
-        }
+        let checksum = tail.parts().iter().fold(0, |sum, part| crc32c::crc32c_append(sum, part));
+        let header = Header { bytes: tail.nbytes(), checksum, tail_follows: false };
+        self.bytes.extend_from_slice(&header.to_bytes());
+        let at = self.bytes.len();
+        self.tails.extend(tail.parts().iter().map(|part| Tail { at, left: part.clone() }));
+        self.tails_bytes += tail.nbytes();
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 use super::{LocalFunction, tag};
 use crate::value::{EncodeError, StoredValue, put_varint};
 use bytes::Bytes;
-use longshore_proto::{LocalValue, Payload};
+use longshore_proto::{LocalValue, Payload, Rope};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -140,10 +140,10 @@ impl LocalArg {
 }
 
 impl LocalValue for LocalArgs {
-    fn encode(&self) -> Result<Bytes, String> {
+    fn encode(&self) -> Result<Rope, String> {
         let mut out = Vec::new();
         self.encode_into(&mut out).map_err(|e| e.to_string())?;
-        Ok(out.into())
+        Ok(Bytes::from(out).into())
     }
 
     fn nbytes(&self) -> usize {

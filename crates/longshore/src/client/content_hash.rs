@@ -3,6 +3,8 @@
 //! Equal calls of pure functions, and equal keys, meet in one task by it, also across clients. Two different calls
 //! meeting by accident is not a thing that happens with 128 bits. Deliberately absent: secrecy; the key is public.
 
+use longshore_proto::Payload;
+
 /// Collects what is hashed.
 #[derive(Clone)]
 pub(super) struct ContentHash {
@@ -37,6 +39,17 @@ impl ContentHash {
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
         self.raw(bytes);
+    }
+
+    /// The bytes of an encoded value, as [`bytes`](Self::bytes) takes them.
+    pub(super) fn payload(&mut self, payload: &Payload) {
+        match payload {
+            Payload::Rope(rope) => {
+                self.number(rope.nbytes() as u64);
+                rope.parts().iter().for_each(|part| self.raw(part));
+            }
+            other => self.bytes(other.as_bytes().unwrap_or_default()),
+        }
     }
 
     fn raw(&mut self, mut bytes: &[u8]) {
@@ -133,5 +146,13 @@ mod tests {
             h.finish()
         };
         assert_ne!(of([b"ab", b"c"]), of([b"a", b"bc"]));
+        let of = |payload: Payload| {
+            let mut h = ContentHash::new();
+            h.payload(&payload);
+            h.finish()
+        };
+        let parts = bytes.chunks(30).map(bytes::Bytes::copy_from_slice).collect();
+        let rope = longshore_proto::Rope::new(parts);
+        assert_eq!(of(Payload::Rope(rope)), of(Payload::copy_from(&bytes)));
     }
 }

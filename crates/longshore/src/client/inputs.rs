@@ -135,7 +135,7 @@ impl Dependencies for Inputs<'_> {
                 Payload::empty()
             }
         };
-        self.contents.bytes(payload.as_bytes().unwrap_or_default());
+        self.contents.payload(&payload);
         if self.dry {
             return 0;
         }

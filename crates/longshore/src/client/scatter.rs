@@ -158,7 +158,7 @@ impl Session {
             let mut hash = ContentHash::new();
             hash.bytes(b"value");
             hash.number(type_signature::<T>());
-            hash.bytes(payload.as_bytes().unwrap_or_default());
+            hash.payload(payload);
             let [origin, seq] = hash.finish();
             TaskId { origin, seq }
         });

@@ -276,3 +276,20 @@ fn the_build_id_is_found_in_notes() {
     assert!(super::build_id::gnu_build_id(&notes[..20]).is_err());
     assert!(super::build_id::gnu_build_id(&[]).is_err());
 }
+
+#[test]
+fn raw_bytes_and_numbers_have_shapes() {
+    use crate::{Array, Blob};
+    let shapes = [
+        shape::<Blob>(),
+        shape::<Array<f64>>(),
+        shape::<Array<f32>>(),
+        shape::<Array<u8>>(),
+        shape::<Vec<f64>>(),
+    ];
+    for (n, a) in shapes.iter().enumerate() {
+        assert!(a.is_some(), "traced, so that another build knows the type again");
+        assert!(shapes[..n].iter().all(|b| a != b));
+    }
+    assert!(shape::<Array<u128>>().is_some() && shape::<Vec<Array<i16>>>().is_some());
+}

@@ -12,6 +12,8 @@ use std::fmt::{self, Display};
 /// How many questions one feeding may ask, and how many feedings there may be.
 const QUESTIONS_MAX: u32 = 4096;
 const FEEDINGS_MAX: u32 = 1024;
+/// A whole number of numbers of any kind, for types that are made of them.
+const MADE_UP_BYTES: &[u8; 16] = b"aaaaaaaaaaaaaaaa";
 /// How deep a feeding may go before it is cut.
 const DEPTH_MAX: usize = 64;
 
@@ -160,8 +162,8 @@ impl<'de> de::Deserializer<'de> for &mut Tracer {
         deserialize_char visit_char b'c' 'a';
         deserialize_str visit_borrowed_str b's' "a";
         deserialize_string visit_borrowed_str b's' "a";
-        deserialize_bytes visit_borrowed_bytes b'b' b"a";
-        deserialize_byte_buf visit_borrowed_bytes b'b' b"a";
+        deserialize_bytes visit_borrowed_bytes b'b' MADE_UP_BYTES;
+        deserialize_byte_buf visit_borrowed_bytes b'b' MADE_UP_BYTES;
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, End> {

@@ -76,7 +76,7 @@ impl<In> Stream<In> {
             return Ok(());
         }
         match message.chunk().and_then(|chunk| chunk.bytes.take_tail()) {
-            Some(tail) => self.output.frames.push_with_tail(&message, tail),
+            Some(tail) => self.output.frames.push_with_tail(&message, &tail),
             None => self.output.frames.push(&message),
         }
     }

@@ -60,15 +60,15 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use longshore_proto::{FunctionIndex, Input, LocalValue};
+    use longshore_proto::{FunctionIndex, Input, LocalValue, Rope};
     use std::any::Any;
     use std::sync::Arc;
 
     struct Given(Result<&'static [u8], &'static str>);
 
     impl LocalValue for Given {
-        fn encode(&self) -> Result<bytes::Bytes, String> {
-            self.0.map(bytes::Bytes::from_static).map_err(str::to_owned)
+        fn encode(&self) -> Result<Rope, String> {
+            self.0.map(|bytes| bytes::Bytes::from_static(bytes).into()).map_err(str::to_owned)
         }
         fn nbytes(&self) -> usize {
             1

@@ -1,10 +1,14 @@
 //! Shortcuts for the types that big values are made of.
 //!
-//! Serde walks a `Vec<u8>` byte by byte. The bytes that come out are those of the vector, so they are copied at once; the
-//! same goes for floats. The result is what postcard would have written, to the byte.
+//! Serde walks a `Vec<u8>` byte by byte. The bytes that come out are those of the vector, so they are copied at once, or
+//! stay where they are; the same goes for floats. The result is what postcard would have written, to the byte.
 use super::decode::{DecodeError, Decoder};
+use super::lend::LEND_BYTES_MIN;
+use bytemuck::NoUninit;
 use bytes::Bytes;
+use longshore_proto::Rope;
 use std::any::Any;
+use std::sync::Arc;
 
 /// Writes `value` if it is one of the types known here.
 pub(super) fn encode<T: 'static>(value: &T, out: &mut Vec<u8>) -> bool {
@@ -54,6 +58,57 @@ pub(super) fn decode<T: 'static>(decoder: &mut Decoder<'_>) -> Option<Result<T, 
         return None;
     };
     Some(outcome.and_then(|()| slot.ok_or(DecodeError::Truncated)))
+}
+
+/// The encoded form of a large value of one of the types known here, which stays where it is.
+pub(super) fn encode_shared(value: &Arc<dyn Any + Send + Sync>) -> Option<Rope> {
+    // Elsewhere the bytes of a float are not those that travel.
+    let floats = cfg!(target_endian = "little");
+    let (len, bytes) = elements::<u8>(value)
+        .or_else(|| value.downcast_ref::<Bytes>().map(|bytes| (bytes.len(), bytes.clone())))
+        .or_else(|| text(value))
+        .or_else(|| floats.then(|| elements::<f64>(value)).flatten())
+        .or_else(|| floats.then(|| elements::<f32>(value)).flatten())?;
+    if bytes.len() < LEND_BYTES_MIN {
+        return None;
+    }
+    let mut length = Vec::new();
+    put_varint(len as u64, &mut length);
+    Some(Rope::new(vec![length.into(), bytes]))
+}
+
+/// A shared vector as bytes.
+struct Elements<T>(Arc<Vec<T>>);
+
+impl<T: NoUninit> AsRef<[u8]> for Elements<T> {
+    fn as_ref(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.0)
+    }
+}
+
+fn elements<T: NoUninit + Send + Sync>(value: &Arc<dyn Any + Send + Sync>) -> Option<(usize, Bytes)> {
+    if !value.is::<Vec<T>>() {
+        return None;
+    }
+    let elements: Arc<Vec<T>> = value.clone().downcast().ok()?;
+    Some((elements.len(), Bytes::from_owner(Elements(elements))))
+}
+
+/// A shared string as bytes.
+struct Text(Arc<String>);
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+fn text(value: &Arc<dyn Any + Send + Sync>) -> Option<(usize, Bytes)> {
+    if !value.is::<String>() {
+        return None;
+    }
+    let text: Arc<String> = value.clone().downcast().ok()?;
+    Some((text.len(), Bytes::from_owner(Text(text))))
 }
 
 fn fill<'a, T>(

@@ -3,8 +3,8 @@
 //! Reads what postcard writes, and is our own for the sake of hostile bytes: nesting is bounded (a recursive type cannot
 //! exhaust the stack), a long run of elements without bytes is refused (a `Vec<()>` cannot spin for years), and no length is
 //! believed before its bytes are seen.
-use super::bulk;
 use super::element::Elements;
+use super::{bulk, lend};
 use bytes::Bytes;
 use serde::de::{self, DeserializeOwned, Visitor};
 use std::fmt::Display;
@@ -84,7 +84,7 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(
 fn decode_next<T: DeserializeOwned + 'static>(decoder: &mut Decoder<'_>) -> Result<T, DecodeError> {
     match bulk::decode(decoder) {
         Some(value) => value,
-        None => T::deserialize(decoder),
+        None => lend::reading(decoder.shared, || T::deserialize(decoder)),
     }
 }
 

@@ -3,10 +3,13 @@
 //! A value stays typed where it was made and is encoded (postcard) only when it travels or spills; [`StoredValue`] holds
 //! either form and makes the other on demand. Absent on purpose: self-describing formats. Both ends agree on the types
 //! through the function's signature before a byte is sent.
+mod array;
+mod blob;
 mod bulk;
 mod decode;
 mod element;
 mod encode;
+mod lend;
 mod scalar;
 mod size;
 mod stored;
@@ -14,6 +17,8 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
+pub use array::{Array, Element, ShapeError};
+pub use blob::Blob;
 pub(crate) use bulk::put_varint;
 pub(crate) use decode::{DecodeError, Decoder, decode};
 pub(crate) use encode::{EncodeError, encode_into};

@@ -1,8 +1,9 @@
 //! One value, in whichever form it is needed.
+use super::encode::encode_shared;
 use super::scalar::is_scalar;
-use super::{DecodeError, EncodeError, Value, decode, encode_into, nbytes_hint};
+use super::{DecodeError, EncodeError, Value, decode, nbytes_hint};
 use bytes::Bytes;
-use longshore_proto::{LocalValue, Payload};
+use longshore_proto::{LocalValue, Payload, Rope};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::{Any, type_name};
@@ -32,7 +33,7 @@ enum Made {
 /// What is left of a type when it has been forgotten.
 struct Methods {
     type_name: fn() -> &'static str,
-    encode: fn(&AnyValue, &mut Vec<u8>) -> Result<(), EncodeError>,
+    encode: fn(&Arc<AnyValue>) -> Result<Payload, EncodeError>,
     nbytes: fn(&AnyValue) -> usize,
     is_scalar: fn() -> bool,
 }
@@ -42,7 +43,7 @@ struct MethodsOf<T>(T);
 impl<T: Serialize + Send + Sync + 'static> MethodsOf<T> {
     const METHODS: Methods = Methods {
         type_name: type_name::<T>,
-        encode: |value, out| value.downcast_ref::<T>().map_or(Ok(()), |value| encode_into(value, out)),
+        encode: encode_shared::<T>,
         nbytes: |value| value.downcast_ref::<T>().map_or(0, nbytes_hint),
         is_scalar: is_scalar::<T>,
     };
@@ -93,9 +94,8 @@ impl StoredValue {
         if let Some(encoded) = encoded.get() {
             return Ok(encoded.clone());
         }
-        let mut out = Vec::new();
-        (methods.encode)(&**typed, &mut out)?;
-        Ok(encoded.get_or_init(|| Payload::from(out)).clone())
+        let payload = (methods.encode)(typed)?;
+        Ok(encoded.get_or_init(|| payload).clone())
     }
 
     /// The value as a message carries it within the process: as it is, unless it is a mere number.
@@ -153,8 +153,11 @@ impl StoredValue {
         }
         let value: T = match encoded {
             Payload::Bytes(bytes) => decode(bytes, Some(bytes))?,
-            Payload::Local(local) => decode(&local.encode().map_err(DecodeError::Refused)?, None)?,
             small @ Payload::Small(..) => decode(small.as_bytes().unwrap_or_default(), None)?,
+            other => {
+                let bytes = other.to_bytes().map_err(DecodeError::Refused)?;
+                decode(&bytes, Some(&bytes))?
+            }
         };
         Ok(made.get_or_init(|| Arc::new(value)))
     }
@@ -193,8 +196,8 @@ impl StoredValue {
 }
 
 impl LocalValue for StoredValue {
-    fn encode(&self) -> Result<Bytes, String> {
-        self.encoded().map_err(|e| e.to_string())
+    fn encode(&self) -> Result<Rope, String> {
+        self.payload().map_err(|e| e.to_string())?.to_rope()
     }
 
     fn nbytes(&self) -> usize {

@@ -88,7 +88,7 @@ impl Callers {
     }
 
     /// A large value is encoded now. Whether it was one of these.
-    pub(super) fn encoded(&mut self, number: u64, result: &Result<bytes::Bytes, String>) -> bool {
+    pub(super) fn encoded(&mut self, number: u64, result: &Result<longshore_proto::Rope, String>) -> bool {
         self.sending.values_mut().any(|sender| sender.encoded(number, result))
     }
 

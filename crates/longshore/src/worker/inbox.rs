@@ -31,7 +31,7 @@ pub(super) struct Dialled {
 /// A large value that was to be sent is encoded now.
 pub(super) struct Encoded {
     pub(super) number: u64,
-    pub(super) result: Result<bytes::Bytes, String>,
+    pub(super) result: Result<longshore_proto::Rope, String>,
 }
 
 impl fmt::Debug for Encoded {

@@ -2,10 +2,9 @@
 //!
 //! A large value that is still typed is encoded off the driver, which goes on with other things meanwhile.
 use super::compute::drop_quietly;
-use bytes::Bytes;
 use longshore_proto::client::Chunk;
 use longshore_proto::limit::CHUNK_BYTES;
-use longshore_proto::{Payload, TaskHandle};
+use longshore_proto::{Payload, Rope, TaskHandle};
 use std::collections::VecDeque;
 
 /// Pieces are added to a link until so much waits there.
@@ -24,7 +23,7 @@ enum Form {
     /// Being encoded, under this number.
     Encoding(u64),
     /// The bytes, and how many of them were sent.
-    Bytes(Bytes, usize),
+    Bytes(Rope, usize),
     /// It cannot be encoded.
     Failed,
 }
@@ -46,7 +45,7 @@ impl Sender {
     }
 
     /// An encoding is done. Whether it was one of these.
-    pub(super) fn encoded(&mut self, number: u64, result: &Result<Bytes, String>) -> bool {
+    pub(super) fn encoded(&mut self, number: u64, result: &Result<Rope, String>) -> bool {
         let waiting =
             self.queue.iter_mut().find(|(_, form)| matches!(form, Form::Encoding(n) if *n == number));
         let Some((task, form)) = waiting else { return false };
@@ -68,11 +67,12 @@ impl Sender {
                 Piece::Unavailable(task)
             });
         };
-        let (offset, end) = (*sent, bytes.len().min(*sent + CHUNK_BYTES));
-        let piece = Payload::from(bytes.slice(offset..end)).into();
-        let chunk = Chunk { task, total: bytes.len() as u64, offset: offset as u64, bytes: piece };
+        let total = bytes.nbytes();
+        let (offset, end) = (*sent, total.min(*sent + CHUNK_BYTES));
+        let piece = Payload::from(bytes.slice(offset, end)).into();
+        let chunk = Chunk { task, total: total as u64, offset: offset as u64, bytes: piece };
         *sent = end;
-        if end == bytes.len() {
+        if end == total {
             self.queue.pop_front();
         }
         Some(Piece::Data(chunk))
@@ -94,7 +94,7 @@ impl Sender {
 }
 
 impl Form {
-    fn of(task: TaskHandle, encoded: &Result<Bytes, String>) -> Form {
+    fn of(task: TaskHandle, encoded: &Result<Rope, String>) -> Form {
         match encoded {
             Ok(bytes) => Form::Bytes(bytes.clone(), 0),
             Err(reason) => {
@@ -106,8 +106,8 @@ impl Form {
 }
 
 /// Encodes a value whose type's `Serialize` may do anything.
-pub(crate) fn encode_here(value: Payload) -> Result<Bytes, String> {
-    let encoded = super::compute::catch_quietly(|| value.to_bytes());
+pub(crate) fn encode_here(value: Payload) -> Result<Rope, String> {
+    let encoded = super::compute::catch_quietly(|| value.to_rope());
     drop_quietly(value);
     encoded.unwrap_or_else(|| Err("its Serialize implementation panicked".to_owned()))
 }
@@ -115,6 +115,7 @@ pub(crate) fn encode_here(value: Payload) -> Result<Bytes, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     fn handle(slot: u32) -> TaskHandle {
         TaskHandle { slot, generation: 0 }
@@ -149,7 +150,7 @@ mod tests {
         let mut sender = Sender::default();
         sender.queue.push_back((handle(1), Form::Encoding(5)));
         assert!(sender.next(0).is_none() && !sender.has_room(0));
-        assert!(!sender.encoded(6, &Ok(Bytes::new())));
+        assert!(!sender.encoded(6, &Ok(Bytes::new().into())));
         assert!(sender.encoded(5, &Err("no".to_owned())));
         assert!(matches!(sender.next(0), Some(Piece::Unavailable(task)) if task == handle(1)));
     }

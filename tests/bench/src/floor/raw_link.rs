@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 
 use crate::process::{Role, announce};
-use crate::subject::{Processes, Subject, expect};
+use crate::subject::{Form, Processes, Subject, expect};
 
 /// The role of the far end.
 pub(crate) const FAR_END: &str = "raw-far-end";
@@ -121,7 +121,7 @@ impl Subject for RawLink {
         bail!("a raw link holds nothing")
     }
 
-    fn scatter(&mut self, bytes: usize) -> anyhow::Result<Duration> {
+    fn scatter(&mut self, bytes: usize, _form: Form) -> anyhow::Result<Duration> {
         let object = vec![7; bytes];
         let begin = Instant::now();
         self.stream.write_all(&(bytes as u64).to_le_bytes())?;
@@ -130,13 +130,13 @@ impl Subject for RawLink {
         Ok(begin.elapsed())
     }
 
-    fn gather(&mut self, bytes: usize) -> anyhow::Result<Duration> {
-        self.scatter(bytes)?;
+    fn gather(&mut self, bytes: usize, form: Form) -> anyhow::Result<Duration> {
+        self.scatter(bytes, form)?;
         self.exchange_once(bytes)
     }
 
-    fn exchange(&mut self, objects: usize, bytes: usize) -> anyhow::Result<Duration> {
-        self.scatter(bytes)?;
+    fn exchange(&mut self, objects: usize, bytes: usize, form: Form) -> anyhow::Result<Duration> {
+        self.scatter(bytes, form)?;
         (0..objects).map(|_| self.exchange_once(bytes)).sum()
     }
 

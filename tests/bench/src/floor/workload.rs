@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::subject::{Processes, Subject, expect};
+use crate::subject::{Form, Processes, Subject, expect};
 
 /// The least a framework offers. Every call computes the sum of its argument and its inputs, plus one.
 pub(crate) trait Keyed {
@@ -143,15 +143,15 @@ impl<K: Keyed + Send> Subject for Workload<K> {
         bail!("a client of this floor keeps nothing")
     }
 
-    fn scatter(&mut self, _bytes: usize) -> anyhow::Result<Duration> {
+    fn scatter(&mut self, _bytes: usize, _form: Form) -> anyhow::Result<Duration> {
         bail!("this floor moves no data; the floor for that is the raw link")
     }
 
-    fn gather(&mut self, _bytes: usize) -> anyhow::Result<Duration> {
+    fn gather(&mut self, _bytes: usize, _form: Form) -> anyhow::Result<Duration> {
         bail!("this floor moves no data; the floor for that is the raw link")
     }
 
-    fn exchange(&mut self, _objects: usize, _bytes: usize) -> anyhow::Result<Duration> {
+    fn exchange(&mut self, _objects: usize, _bytes: usize, _form: Form) -> anyhow::Result<Duration> {
         bail!("this floor moves no data; the floor for that is the raw link")
     }
 

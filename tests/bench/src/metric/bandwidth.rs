@@ -2,7 +2,7 @@
 
 use super::{Column, Floor, Metric, Mode, Wanted, raw_link};
 use crate::floor::null_framework::Options;
-use crate::subject::{Start, warm};
+use crate::subject::{Form, Start, warm};
 
 #[derive(Debug)]
 pub(super) struct Bandwidth;
@@ -17,7 +17,14 @@ impl Metric for Bandwidth {
     }
 
     fn columns(&self, _mode: Mode) -> &'static [Column] {
-        const { &[Column::new("scatter", "MiB/s"), Column::new("gather", "MiB/s")] }
+        const {
+            &[
+                Column::new("scatter", "MiB/s"),
+                Column::new("gather", "MiB/s"),
+                Column::new("scatter_blob", "MiB/s"),
+                Column::new("gather_blob", "MiB/s"),
+            ]
+        }
     }
 
     /// MiB rather than calls.
@@ -27,9 +34,12 @@ impl Metric for Bandwidth {
 
     fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
         let mut subject = warm(start)?;
-        let scatter = subject.scatter(n << 20)?;
-        let gather = subject.gather(n << 20)?;
-        Ok([scatter, gather].map(|took| n as f64 / took.as_secs_f64()).to_vec())
+        let mut took = Vec::new();
+        for form in [Form::Vec, Form::Blob] {
+            took.push(subject.scatter(n << 20, form)?);
+            took.push(subject.gather(n << 20, form)?);
+        }
+        Ok(took.into_iter().map(|took| n as f64 / took.as_secs_f64()).collect())
     }
 
     /// Inside one process nothing need move, so there is no floor to speak of.

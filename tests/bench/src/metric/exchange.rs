@@ -2,7 +2,7 @@
 
 use super::{Column, Floor, Metric, Mode, Wanted, raw_link};
 use crate::floor::null_framework::Options;
-use crate::subject::{Start, warm};
+use crate::subject::{Form, Start, warm};
 
 #[derive(Debug)]
 pub(super) struct Exchange;
@@ -19,7 +19,7 @@ impl Metric for Exchange {
     }
 
     fn columns(&self, _mode: Mode) -> &'static [Column] {
-        const { &[Column::new("worker_to_worker", "MiB/s")] }
+        const { &[Column::new("worker_to_worker", "MiB/s"), Column::new("worker_to_worker_blob", "MiB/s")] }
     }
 
     /// MiB rather than calls.
@@ -28,8 +28,12 @@ impl Metric for Exchange {
     }
 
     fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
-        let took = warm(start)?.exchange(OBJECTS, (n / OBJECTS) << 20)?;
-        Ok(vec![n as f64 / took.as_secs_f64()])
+        let mut subject = warm(start)?;
+        let mut each = |form| -> anyhow::Result<f64> {
+            let took = subject.exchange(OBJECTS, (n / OBJECTS) << 20, form)?;
+            Ok(n as f64 / took.as_secs_f64())
+        };
+        Ok(vec![each(Form::Vec)?, each(Form::Blob)?])
     }
 
     fn floors(&self, _mode: Mode, _base: Options) -> Vec<Floor> {

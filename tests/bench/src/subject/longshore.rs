@@ -12,11 +12,11 @@ use longshore::TaskFuture;
 use longshore::blocking::Client;
 use longshore::rt::BlockOn;
 
-use super::{Cpu, Processes, Subject, cpu_of, expect};
+use super::{Cpu, Form, Processes, Subject, cpu_of, expect};
 use crate::kernel::cpu_seconds_of;
 use start::Place;
 pub(crate) use start::{serve_client, serve_scheduler, serve_worker, start};
-use tasks::{add, block, echo, inc, instant, length, total};
+use tasks::{Object, add, echo, inc, instant, total};
 
 /// The role of the scheduler process.
 pub(crate) const SCHEDULER: &str = "longshore-scheduler";
@@ -83,10 +83,43 @@ impl<R: BlockOn> Longshore<R> {
     }
 
     /// An object that the first worker made and has.
-    fn made(&self, bytes: usize) -> anyhow::Result<TaskFuture<Vec<u8>>> {
-        let object = self.client().submit(block(bytes).workers([WORKERS[0]]).allow_other_workers());
+    fn made<T: Object>(&self, bytes: usize) -> anyhow::Result<TaskFuture<T>> {
+        let object = self.client().submit(T::make(bytes).workers([WORKERS[0]]).allow_other_workers());
         self.client().wait([&object]).block()?;
         Ok(object)
+    }
+
+    fn scatter_one<T: Object>(&self, bytes: usize) -> anyhow::Result<Duration> {
+        let object = T::from(vec![7; bytes]);
+        let begin = Instant::now();
+        let future = self.client().scatter(object).wait()?;
+        // a value may follow its announcement; it is there when it has been used
+        let found = self.client().submit(T::measure(&future)).result()?;
+        let took = begin.elapsed();
+        expect("the scattered object", found as u64, bytes as u64)?;
+        Ok(took)
+    }
+
+    fn gather_one<T: Object>(&self, bytes: usize) -> anyhow::Result<Duration> {
+        let object = self.made::<T>(bytes)?;
+        let begin = Instant::now();
+        let found = self.client().gather(&object)?;
+        let took = begin.elapsed();
+        expect("the gathered object", found.len() as u64, bytes as u64)?;
+        expect("its last byte", found.last().map_or(0, |byte| u64::from(*byte)), 7)?;
+        Ok(took)
+    }
+
+    fn exchange_all<T: Object>(&self, objects: usize, bytes: usize) -> anyhow::Result<Duration> {
+        let client = self.client();
+        let made = (0..objects).map(|_| self.made::<T>(bytes)).collect::<Result<Vec<_>, _>>()?;
+        let begin = Instant::now();
+        let used: Vec<_> =
+            made.iter().map(|object| client.submit(T::measure(object).workers([WORKERS[1]]))).collect();
+        let lengths = client.gather(used)?;
+        let took = begin.elapsed();
+        expect("what was exchanged", lengths.into_iter().sum::<usize>() as u64, (objects * bytes) as u64)?;
+        Ok(took)
     }
 }
 
@@ -154,37 +187,25 @@ impl<R: BlockOn> Subject for Longshore<R> {
         start::client_growth(self.runtime, &self.address, n)
     }
 
-    fn scatter(&mut self, bytes: usize) -> anyhow::Result<Duration> {
-        let object = vec![7; bytes];
-        let begin = Instant::now();
-        let future = self.client().scatter(object).wait()?;
-        // a value may follow its announcement; it is there when it has been used
-        let found = self.client().submit(length(&future)).result()?;
-        let took = begin.elapsed();
-        expect("the scattered object", found as u64, bytes as u64)?;
-        Ok(took)
+    fn scatter(&mut self, bytes: usize, form: Form) -> anyhow::Result<Duration> {
+        match form {
+            Form::Vec => self.scatter_one::<Vec<u8>>(bytes),
+            Form::Blob => self.scatter_one::<Blob>(bytes),
+        }
     }
 
-    fn gather(&mut self, bytes: usize) -> anyhow::Result<Duration> {
-        let object = self.made(bytes)?;
-        let begin = Instant::now();
-        let found = self.client().gather(&object)?;
-        let took = begin.elapsed();
-        expect("the gathered object", found.len() as u64, bytes as u64)?;
-        expect("its last byte", found.last().map_or(0, |byte| u64::from(*byte)), 7)?;
-        Ok(took)
+    fn gather(&mut self, bytes: usize, form: Form) -> anyhow::Result<Duration> {
+        match form {
+            Form::Vec => self.gather_one::<Vec<u8>>(bytes),
+            Form::Blob => self.gather_one::<Blob>(bytes),
+        }
     }
 
-    fn exchange(&mut self, objects: usize, bytes: usize) -> anyhow::Result<Duration> {
-        let client = self.client();
-        let made = (0..objects).map(|_| self.made(bytes)).collect::<Result<Vec<_>, _>>()?;
-        let begin = Instant::now();
-        let used: Vec<_> =
-            made.iter().map(|object| client.submit(length(object).workers([WORKERS[1]]))).collect();
-        let lengths = client.gather(used)?;
-        let took = begin.elapsed();
-        expect("what was exchanged", lengths.into_iter().sum::<usize>() as u64, (objects * bytes) as u64)?;
-        Ok(took)
+    fn exchange(&mut self, objects: usize, bytes: usize, form: Form) -> anyhow::Result<Duration> {
+        match form {
+            Form::Vec => self.exchange_all::<Vec<u8>>(objects, bytes),
+            Form::Blob => self.exchange_all::<Blob>(objects, bytes),
+        }
     }
 
     fn processes(&self) -> Processes {

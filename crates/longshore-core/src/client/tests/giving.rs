@@ -25,7 +25,7 @@ fn all_chunks(b: &mut Bench, route: Route) -> Vec<u8> {
     while let Some(chunk) = b.machine.next_chunk(b.now, route) {
         b.machine.validate();
         assert_eq!(chunk.offset, bytes.len() as u64);
-        bytes.extend_from_slice(chunk.bytes.as_bytes().unwrap());
+        bytes.extend_from_slice(chunk.bytes.into_payload().as_bytes().unwrap());
     }
     assert_eq!(b.machine.sending().count(), 0);
     bytes

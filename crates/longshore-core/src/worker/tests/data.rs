@@ -195,7 +195,7 @@ fn a_caller_that_lies_is_dropped() {
 struct Typed;
 
 impl longshore_proto::LocalValue for Typed {
-    fn encode(&self) -> Result<bytes::Bytes, String> {
+    fn encode(&self) -> Result<longshore_proto::Rope, String> {
         Err("never".to_owned())
     }
     fn nbytes(&self) -> usize {

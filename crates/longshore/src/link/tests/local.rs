@@ -1,9 +1,8 @@
 //! A link within the process.
 use super::{CountedTask, Text, close, flush, receive, receive_all, recv_once};
 use crate::link::{Link, LinkError, pair};
-use bytes::Bytes;
 use futures_lite::future::block_on;
-use longshore_proto::{LocalValue, Payload};
+use longshore_proto::{LocalValue, Payload, Rope};
 use std::any::Any;
 use std::sync::Arc;
 use std::thread;
@@ -20,7 +19,7 @@ fn texts() -> (Link<Text, Text>, Link<Text, Text>) {
 struct Closure;
 
 impl LocalValue for Closure {
-    fn encode(&self) -> Result<Bytes, String> {
+    fn encode(&self) -> Result<Rope, String> {
         Err("closures are not encoded".into())
     }
     fn nbytes(&self) -> usize {

@@ -52,7 +52,7 @@ fn wire(messages: impl IntoIterator<Item = PeerReply>) -> Vec<u8> {
     for message in messages {
         match message {
             PeerReply::Data(mut chunk) => match chunk.bytes.take_tail() {
-                Some(tail) => frames.push_with_tail(&PeerReply::Data(chunk), tail).unwrap(),
+                Some(tail) => frames.push_with_tail(&PeerReply::Data(chunk), &tail).unwrap(),
                 None => frames.push(&PeerReply::Data(chunk)).unwrap(),
             },
             other => frames.push(&other).unwrap(),
@@ -226,7 +226,7 @@ fn bytes_after_a_message_that_has_no_place_for_them_end_the_link() {
     for message in [PeerReply::Absent { task: task(1) }, full] {
         let (mut link, to) = scripted();
         let mut frames = FrameWriter::default();
-        frames.push_with_tail(&message, content(9_000)).unwrap();
+        frames.push_with_tail(&message, &content(9_000).into()).unwrap();
         to.feed(&written(&mut frames));
         let (got, lost) = block_on(receive_all(&mut link));
         assert!(got.is_empty());

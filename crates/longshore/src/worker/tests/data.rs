@@ -176,7 +176,7 @@ fn a_stored_value_goes_up_and_a_value_comes_down_in_pieces() {
             match actor.hear().await {
                 WorkerToScheduler::Data(chunk) => {
                     assert_eq!((chunk.task, chunk.offset), (handle(1), got.len() as u64));
-                    got.extend_from_slice(chunk.bytes.as_bytes().unwrap());
+                    got.extend_from_slice(chunk.bytes.into_payload().as_bytes().unwrap());
                     total = chunk.total;
                 }
                 WorkerToScheduler::NoData { task } => assert_eq!(task, handle(2)),

@@ -1,6 +1,8 @@
 //! What the calls do: the same as the floors' one function.
 
-use longshore::task;
+use std::ops::Deref;
+
+use longshore::{Blob, Call, TaskFuture, Value, task};
 
 /// What the floors compute: argument and inputs, plus one.
 #[task]
@@ -34,12 +36,50 @@ pub(super) fn echo(bytes: Vec<u8>) -> Vec<u8> {
 
 /// An object to move.
 #[task]
-pub(super) fn block(bytes: usize) -> Vec<u8> {
+fn block(bytes: usize) -> Vec<u8> {
     vec![7; bytes]
+}
+
+/// See [`block`].
+#[task]
+fn blob(bytes: usize) -> Blob {
+    vec![7; bytes].into()
 }
 
 /// Uses an object.
 #[task]
-pub(super) fn length(bytes: &[u8]) -> usize {
+fn length(bytes: &[u8]) -> usize {
     bytes.len()
+}
+
+/// See [`length`].
+#[task]
+fn blob_length(bytes: &Blob) -> usize {
+    bytes.len()
+}
+
+/// A type of large objects.
+pub(super) trait Object: Value + From<Vec<u8>> + Deref<Target = [u8]> {
+    fn make(bytes: usize) -> Call<Self>;
+    fn measure(object: &TaskFuture<Self>) -> Call<usize>;
+}
+
+impl Object for Vec<u8> {
+    fn make(bytes: usize) -> Call<Self> {
+        block(bytes)
+    }
+
+    fn measure(object: &TaskFuture<Self>) -> Call<usize> {
+        length(object)
+    }
+}
+
+impl Object for Blob {
+    fn make(bytes: usize) -> Call<Self> {
+        blob(bytes)
+    }
+
+    fn measure(object: &TaskFuture<Self>) -> Call<usize> {
+        blob_length(object)
+    }
 }

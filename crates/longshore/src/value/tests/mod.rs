@@ -1,3 +1,5 @@
+mod large;
+
 use super::decode::DEPTH_MAX;
 use super::{DecodeError, EncodeError, StoredValue, Value, encode_into, nbytes_hint};
 use bytes::Bytes;
