@@ -8,7 +8,7 @@ pub const HANDSHAKE_MS_MAX: u64 = 5_000;
 pub const FRAME_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A frame is closed once its batch has grown to this.
 pub const BATCH_BYTES: usize = 256 * 1024;
-/// Piece of a large value that travels in one message.
+/// Piece of a large value that travels in one message; the last one may be a little longer.
 pub const CHUNK_BYTES: usize = 1024 * 1024;
 /// An encoded result up to this size rides along with the message that announces it.
 pub const INLINE_RESULT_BYTES_MAX: usize = 4 * 1024;

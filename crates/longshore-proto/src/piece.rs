@@ -1,4 +1,5 @@
 //! A part of a value that is on its way.
+use crate::limit::CHUNK_BYTES;
 use crate::{Payload, Rope};
 use bytes::BytesMut;
 use serde::de::{Deserialize, Deserializer};
@@ -6,6 +7,14 @@ use serde::ser::{Serialize, Serializer};
 
 /// Pieces from this size on follow their message as a tail instead of being copied into it.
 pub const TAIL_BYTES_MIN: usize = 8 * 1024;
+
+/// Where the piece ends that begins at `from` of a value of `total` bytes. A last piece that would be too short to follow
+/// its message is part of the one before it, so that all of a large value comes to lie in one place.
+#[must_use]
+pub fn end_of_piece(from: usize, total: usize) -> usize {
+    let end = total.min(from + CHUNK_BYTES);
+    if total - end < TAIL_BYTES_MIN { total } else { end }
+}
 
 /// Bytes of a value, or a whole value that never left its process.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! One way by which values come and go: a data link to a worker, or through the scheduler.
 use longshore_proto::client::Chunk;
-use longshore_proto::limit::CHUNK_BYTES;
+use longshore_proto::piece::end_of_piece;
 use longshore_proto::{Payload, PeerId, TaskHandle, TaskId, Time};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -90,7 +90,7 @@ impl Put {
     pub(super) fn next(&mut self) -> (Chunk, bool) {
         let total = self.value.nbytes();
         let is_whole = matches!(self.value, Payload::Local(_));
-        let end = if is_whole { total } else { total.min(self.offset + CHUNK_BYTES) };
+        let end = if is_whole { total } else { end_of_piece(self.offset, total) };
         let bytes = self.value.slice(self.offset, end).into();
         let chunk = Chunk { task: self.task, total: total as u64, offset: self.offset as u64, bytes };
         self.offset = end;

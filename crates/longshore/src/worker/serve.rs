@@ -1,9 +1,10 @@
-//! Values on their way out, in pieces of at most [`CHUNK_BYTES`] and only while the link has little to write.
+//! Values on their way out, in pieces of about [`CHUNK_BYTES`] and only while the link has little to write.
 //!
 //! A large value that is still typed is encoded off the driver, which goes on with other things meanwhile.
 use super::compute::drop_quietly;
 use longshore_proto::client::Chunk;
 use longshore_proto::limit::CHUNK_BYTES;
+use longshore_proto::piece::end_of_piece;
 use longshore_proto::{Payload, Rope, TaskHandle};
 use std::collections::VecDeque;
 
@@ -68,7 +69,7 @@ impl Sender {
             });
         };
         let total = bytes.nbytes();
-        let (offset, end) = (*sent, total.min(*sent + CHUNK_BYTES));
+        let (offset, end) = (*sent, end_of_piece(*sent, total));
         let piece = Payload::from(bytes.slice(offset, end)).into();
         let chunk = Chunk { task, total: total as u64, offset: offset as u64, bytes: piece };
         *sent = end;
@@ -124,7 +125,8 @@ mod tests {
     #[test]
     fn values_go_out_in_pieces_one_after_the_other() {
         let mut sender = Sender::default();
-        let big = Bytes::from(vec![7; CHUNK_BYTES + 5]);
+        let more = 10_000;
+        let big = Bytes::from(vec![7; CHUNK_BYTES + more]);
         let mut never = |_| unreachable!("nothing is typed");
         sender.push(handle(1), Payload::Bytes(big), &mut never);
         sender.push(handle(2), Payload::empty(), &mut never);
@@ -132,8 +134,17 @@ mod tests {
         while let Some(Piece::Data(chunk)) = sender.next(0) {
             seen.push((chunk.task.slot, chunk.total, chunk.offset, chunk.bytes.nbytes()));
         }
-        let total = CHUNK_BYTES as u64 + 5;
-        assert_eq!(seen, [(1, total, 0, CHUNK_BYTES), (1, total, CHUNK_BYTES as u64, 5), (2, 0, 0, 0)]);
+        let (size, total) = (CHUNK_BYTES as u64, (CHUNK_BYTES + more) as u64);
+        assert_eq!(seen, [(1, total, 0, CHUNK_BYTES), (1, total, size, more), (2, 0, 0, 0)]);
+        assert!(sender.is_empty());
+    }
+
+    #[test]
+    fn a_few_bytes_beyond_a_piece_belong_to_it() {
+        let mut sender = Sender::default();
+        sender.push(handle(1), Payload::from(vec![7; CHUNK_BYTES + 5]), &mut |_| 0);
+        let Some(Piece::Data(chunk)) = sender.next(0) else { panic!("nothing to send") };
+        assert_eq!(chunk.bytes.nbytes(), CHUNK_BYTES + 5);
         assert!(sender.is_empty());
     }
 
