@@ -1,5 +1,5 @@
 //! Functions that the end-to-end tests run, in the test's own process and in worker processes.
-use longshore::{context, task};
+use longshore::{Array, Blob, context, task};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,16 @@ use std::time::{Duration, Instant};
 pub fn link() {
     use crate::function::{inc, mix, sum};
     longshore::register!(inc(_), sum(_), mix(_, _, _));
-    longshore::register!(add(_, _), bytes(_, _), total(_), halve(_), panic_with(_), place());
+    longshore::register!(
+        scan(_),
+        renamed(_, _),
+        add(_, _),
+        bytes(_, _),
+        total(_),
+        halve(_),
+        panic_with(_),
+        place()
+    );
     longshore::register!(fib(_), fib_async(_), gated(_, _), nap(_, _));
     longshore::register!(exit(_), abort(), overflow_stack(_));
 }
@@ -37,6 +46,38 @@ pub fn pattern(i: usize, first: u8) -> u8 {
 #[task]
 pub fn total(bytes: &[u8]) -> u64 {
     bytes.iter().map(|b| u64::from(*b)).sum()
+}
+
+/// Large buffers within a value.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Scan {
+    /// What it is.
+    pub name: String,
+    /// Raw bytes.
+    pub pixels: Blob,
+    /// Raw numbers in a shape.
+    pub depths: Array<f64>,
+    /// Several of them.
+    pub layers: Vec<Blob>,
+}
+
+/// A value of about twenty times `len` bytes.
+#[task]
+pub fn scan(len: usize) -> Scan {
+    let pixels = |first| (0..len).map(|i| pattern(i, first)).collect();
+    let depths = (0..2 * len).map(|i| i as f64).collect::<Array<f64>>().reshape([len, 2]);
+    Scan {
+        name: "scan".to_owned(),
+        pixels: pixels(1),
+        depths: depths.unwrap_or_default(),
+        layers: vec![pixels(2), pixels(3)],
+    }
+}
+
+/// Changes a scan and leaves most of it as it is.
+#[task]
+pub fn renamed(scan: &Scan, name: String) -> Scan {
+    Scan { name, ..scan.clone() }
 }
 
 /// A number that has no half.

@@ -26,6 +26,7 @@ mod tests;
 
 pub(crate) use accept::Acceptor;
 pub(crate) use accepted::Accepted;
+pub(crate) use carrier::Carrier;
 pub(crate) use dial::dial;
 pub use error::{ConnectError, LinkError, ListenError};
 pub(crate) use name::{House, describe, house};
@@ -33,7 +34,6 @@ pub(crate) use secret::same_secret;
 pub(crate) use set::{BACKLOG_BYTES_MAX, LinkEvent, LinkSet};
 pub(crate) use stream::{BoxRead, BoxWrite};
 
-use carrier::Carrier;
 use local::LocalEnd;
 use longshore_proto::frame::EncodeError;
 use serde::Serialize;
@@ -60,7 +60,7 @@ pub(crate) struct Link<In, Out> {
 }
 
 enum Wire<In, Out> {
-    Stream(Box<Stream<In>>),
+    Stream(Box<Stream<In, Out>>),
     Local(LocalEnd<In, Out>),
 }
 
@@ -106,7 +106,7 @@ impl<In, Out> Link<In, Out> {
     /// Whether everything sent was handed to the operating system, or to the other end.
     pub(crate) fn is_flushed(&self) -> bool {
         match &self.wire {
-            Wire::Stream(stream) => stream.backlog_bytes() == 0,
+            Wire::Stream(stream) => stream.is_flushed(),
             Wire::Local(end) => !end.has_backlog(),
         }
     }

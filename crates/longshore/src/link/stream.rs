@@ -8,8 +8,11 @@ use super::Outgoing;
 use super::error::LinkError;
 use super::gate::Gate;
 use futures_lite::{AsyncRead, AsyncWrite};
-use longshore_proto::Piece;
 use longshore_proto::frame::{EncodeError, FrameError, FrameReader, FrameWriter};
+use longshore_proto::limit::CHUNK_BYTES;
+use longshore_proto::piece::end_of_piece;
+use longshore_proto::{Payload, Piece};
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -19,13 +22,28 @@ const READ_BYTES_PER_TURN_MAX: usize = 1024 * 1024;
 /// A turn writes at most about so much to one link.
 const WRITE_BYTES_PER_TURN_MAX: usize = 4 * 1024 * 1024;
 
+/// Values are cut into pieces until so much waits to be written.
+const UNPARK_BACKLOG_BYTES: usize = 4 * CHUNK_BYTES;
+
 pub(crate) type BoxRead = Box<dyn AsyncRead + Send + Unpin>;
 pub(crate) type BoxWrite = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// The two halves and what lies between them and the messages.
-pub(super) struct Stream<In> {
+pub(super) struct Stream<In, Out> {
     input: Input<In>,
     output: Output,
+    parked: VecDeque<Parked<Out>>,
+}
+
+/// A value that is too large for one piece, handed over whole. What it is cut into enters the frames only as they are
+/// written, so that other messages find their way between.
+struct Parked<Out> {
+    /// The message of all its pieces, in turn.
+    message: Out,
+    value: Payload,
+    /// Where the last piece began, and where the next one will.
+    begun: usize,
+    next: usize,
 }
 
 struct Input<In> {
@@ -50,7 +68,7 @@ struct Output {
     unflushed: bool,
 }
 
-impl<In> Stream<In> {
+impl<In, Out> Stream<In, Out> {
     pub(super) fn new(reader: BoxRead, writer: BoxWrite, prologue: Vec<u8>) -> Self {
         let input = Input {
             socket: Some(reader),
@@ -67,18 +85,52 @@ impl<In> Stream<In> {
             frames: FrameWriter::default(),
             unflushed: false,
         };
-        Stream { input, output }
+        Stream { input, output, parked: VecDeque::new() }
     }
 
-    pub(super) fn send<Out: Outgoing>(&mut self, mut message: Out) -> Result<(), EncodeError> {
+    pub(super) fn send(&mut self, mut message: Out) -> Result<(), EncodeError>
+    where
+        Out: Outgoing,
+    {
         // Nothing can be written any more: gathering it would only take memory.
         if self.output.socket.is_none() {
             return Ok(());
         }
-        match message.chunk().and_then(|chunk| chunk.bytes.take_tail()) {
-            Some(tail) => self.output.frames.push_with_tail(&message, &tail),
-            None => self.output.frames.push(&message),
+        let whole = message.chunk().map(|chunk| &mut chunk.bytes).filter(|bytes| is_parted(bytes));
+        if let Some(bytes) = whole {
+            let value = std::mem::replace(bytes, Piece::empty()).into_payload();
+            self.parked.push_back(Parked { message, value, begun: 0, next: 0 });
+            return self.unpark();
         }
+        self.output.push(&mut message)
+    }
+
+    /// Cuts off pieces of what is parked, as long as little waits to be written.
+    fn unpark(&mut self) -> Result<(), EncodeError>
+    where
+        Out: Outgoing,
+    {
+        while self.output.frames.len() < UNPARK_BACKLOG_BYTES
+            && let Some(Parked { message, value, begun, next }) = self.parked.front_mut()
+        {
+            let (from, end) = (*next, end_of_piece(*next, value.nbytes()));
+            if let Some(chunk) = message.chunk() {
+                chunk.offset += (from - *begun) as u64;
+                chunk.bytes = value.slice(from, end).into();
+            }
+            (*begun, *next) = (from, end);
+            let is_last = end == value.nbytes();
+            self.output.push(message)?;
+            if is_last {
+                self.parked.pop_front();
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether everything was handed to the operating system.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.backlog_bytes() == 0 && self.parked.is_empty()
     }
 
     pub(super) fn backlog_bytes(&self) -> usize {
@@ -101,11 +153,29 @@ impl<In> Stream<In> {
         self.input.poll_recv(cx, each)
     }
 
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
-        self.output.poll_flush(cx)
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>>
+    where
+        Out: Outgoing,
+    {
+        // Pieces always fit a frame.
+        let _ = self.unpark();
+        ready!(self.output.poll_flush(cx))?;
+        if self.parked.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        // The socket takes more, and so does everybody else.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
-    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>>
+    where
+        Out: Outgoing,
+    {
+        if self.parked.is_empty() {
+            return self.output.poll_close(cx);
+        }
+        ready!(self.poll_flush(cx))?;
         self.output.poll_close(cx)
     }
 
@@ -119,6 +189,7 @@ impl<In> Stream<In> {
         self.input.socket = None;
         self.input.unfinished = None;
         self.input.frames = FrameReader::default();
+        self.parked.clear();
         self.output.abandon();
     }
 }
@@ -201,7 +272,19 @@ impl<In: Incoming> Input<In> {
     }
 }
 
+/// Whether this is more than one piece.
+fn is_parted(bytes: &Piece) -> bool {
+    !bytes.is_local() && end_of_piece(0, bytes.nbytes()) < bytes.nbytes()
+}
+
 impl Output {
+    fn push<Out: Outgoing>(&mut self, message: &mut Out) -> Result<(), EncodeError> {
+        match message.chunk().and_then(|chunk| chunk.bytes.take_tail()) {
+            Some(tail) => self.frames.push_with_tail(message, &tail),
+            None => self.frames.push(message),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.prologue.is_empty() && self.frames.is_empty()
     }

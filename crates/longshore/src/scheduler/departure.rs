@@ -1,7 +1,8 @@
 //! Runs on their way to a worker of another process: their values are encoded here, and what cannot leave fails its task alone.
+use crate::link::Carrier;
 use crate::worker::encode_here;
 use longshore_proto::{
-    Assign, FailureKind, InputSource, Payload, SchedulerToWorker, TaskFailure, TaskHandle, TaskId,
+    Assign, FailureKind, InputSource, Payload, Piece, SchedulerToWorker, TaskFailure, TaskHandle, TaskId,
     WorkerToScheduler,
 };
 use longshore_proto::{Attempt, frame::EncodeError};
@@ -29,7 +30,7 @@ pub(super) fn run_of(message: &SchedulerToWorker) -> Option<Run> {
 /// # Errors
 /// In words, why one of them cannot leave the process.
 pub(super) fn encode_values(message: &mut SchedulerToWorker) -> Result<(), String> {
-    let SchedulerToWorker::Assign(assign) = message else { return Ok(()) };
+    let SchedulerToWorker::Assign(assign) = message else { return encode_chunk(message) };
     let inputs = assign.inputs.iter_mut().filter_map(|input| match &mut input.source {
         InputSource::Inline(value) => Some(value),
         _ => None,
@@ -39,6 +40,18 @@ pub(super) fn encode_values(message: &mut SchedulerToWorker) -> Result<(), Strin
             *value = encode_here(std::mem::replace(value, Payload::empty()))?.into();
         }
     }
+    Ok(())
+}
+
+/// Encodes the value that a message carries, if it is one of this process. The link cuts it into pieces.
+///
+/// # Errors
+/// In words, why it cannot leave the process.
+pub(super) fn encode_chunk(message: &mut impl Carrier) -> Result<(), String> {
+    let Some(chunk) = message.chunk().filter(|chunk| chunk.bytes.is_local()) else { return Ok(()) };
+    let value = encode_here(std::mem::replace(&mut chunk.bytes, Piece::empty()).into_payload())?;
+    chunk.total = value.nbytes() as u64;
+    chunk.bytes = Payload::from(value).into();
     Ok(())
 }
 

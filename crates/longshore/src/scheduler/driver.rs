@@ -5,7 +5,6 @@ use crate::link::{Accepted, Acceptor, BACKLOG_BYTES_MAX, LinkEvent, LinkSet, sam
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use longshore_core::scheduler::{Action, Actions, CloseReason, Event, Machine};
-use longshore_proto::frame::EncodeError;
 use longshore_proto::handshake::Role;
 use longshore_proto::{
     ClientToScheduler, FailureKind, PeerId, Reject, SchedulerToClient, SchedulerToWorker, TaskFailure, Time,
@@ -154,7 +153,7 @@ impl Driver {
 
     fn send_to_worker(&mut self, peer: PeerId, mut message: SchedulerToWorker) {
         let run = departure::run_of(&message);
-        let leaves = run.is_some() && self.workers.get(peer).is_some_and(|link| !link.is_local());
+        let leaves = self.workers.get(peer).is_some_and(|link| !link.is_local());
         let encoded = if leaves { departure::encode_values(&mut message) } else { Ok(()) };
         let sent = encoded.and_then(|()| self.workers.send(peer, message).map_err(|e| departure::unsent(&e)));
         let Err(words) = sent else { return };
@@ -170,15 +169,18 @@ impl Driver {
         self.unsaid.push(event);
     }
 
-    fn send_to_client(&mut self, peer: PeerId, message: SchedulerToClient) {
+    fn send_to_client(&mut self, peer: PeerId, mut message: SchedulerToClient) {
         let id = match &message {
-            SchedulerToClient::Done { id, .. } => Some(*id),
+            SchedulerToClient::Done { id, .. } | SchedulerToClient::Data { id, .. } => Some(*id),
             _ => None,
         };
-        let Err(error) = self.clients.send(peer, message) else { return };
-        tracing::warn!(peer = peer.0, %error, "a message to a client could not be sent");
+        let leaves = self.clients.get(peer).is_some_and(|link| !link.is_local());
+        let encoded = if leaves { departure::encode_chunk(&mut message) } else { Ok(()) };
+        let sent = encoded.and_then(|()| self.clients.send(peer, message).map_err(|e| e.to_string()));
+        let Err(words) = sent else { return };
+        tracing::warn!(peer = peer.0, words, "a message to a client could not be sent");
         let Some(id) = id else { return };
-        let failure = Box::new(unsent(id, &error));
+        let failure = Box::new(unsent(id, &words));
         // A failure of bounded length always fits.
         let _ = self.clients.send(peer, SchedulerToClient::Failed { id, failure });
     }
@@ -257,6 +259,6 @@ fn lost_peer(peer: PeerId, error: &crate::link::LinkError) -> Event {
     Event::PeerLost { peer, reason: error.to_string() }
 }
 
-fn unsent(id: longshore_proto::TaskId, error: &EncodeError) -> TaskFailure {
+fn unsent(id: longshore_proto::TaskId, error: &str) -> TaskFailure {
     TaskFailure::new(FailureKind::UnencodableResult, id, "", format!("the result could not be sent: {error}"))
 }

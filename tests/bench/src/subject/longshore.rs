@@ -8,9 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
-use longshore::TaskFuture;
 use longshore::blocking::Client;
 use longshore::rt::BlockOn;
+use longshore::{Blob, TaskFuture};
 
 use super::{Cpu, Form, Processes, Subject, cpu_of, expect};
 use crate::kernel::cpu_seconds_of;

@@ -271,3 +271,34 @@ fn a_slow_reader_gets_small_messages_between_the_pieces() {
     let order: Vec<_> = got.iter().map(|m| matches!(m, PeerReply::Stored { .. })).collect();
     assert_eq!(order, [false, true].repeat(4));
 }
+
+#[test]
+fn a_value_handed_over_whole_is_cut_into_pieces_as_they_are_written() {
+    let (mut a, mut b) = joined::<PeerReply>(64 * 1024, vec![]);
+    let value = content(20 * CHUNK_BYTES + 5);
+    a.send(PeerReply::Data(chunk(1, &value, 0, value.len()))).unwrap();
+    a.send(PeerReply::Stored { task: task(2) }).unwrap();
+    assert!(a.backlog_bytes() < 6 * CHUNK_BYTES && !a.is_flushed(), "not all of it waits in the frames");
+    let sending = async {
+        flush(&mut a).await.unwrap();
+        assert!(a.is_flushed());
+    };
+    let ((), (mut got, _)) = block_on(zip(sending, receive(&mut b, 21)));
+    let at = got.iter().position(|m| *m == PeerReply::Stored { task: task(2) }).unwrap();
+    assert!(at < 10, "what was sent later found its way between the pieces");
+    got.remove(at);
+    let offsets: Vec<_> = got.iter().map(|m| if let PeerReply::Data(c) = m { c.offset } else { 0 }).collect();
+    assert_eq!(offsets, (0..20).map(|n| n * CHUNK_BYTES as u64).collect::<Vec<_>>());
+    assert!(gathered(got) == value);
+}
+
+#[test]
+fn a_link_that_is_closed_sends_all_of_a_value_first() {
+    let (mut a, mut b) = joined::<PeerReply>(64 * 1024, vec![]);
+    let value = content(9 * CHUNK_BYTES);
+    a.send(PeerReply::Data(chunk(1, &value, 0, value.len()))).unwrap();
+    let closing = async { close(&mut a).await.unwrap() };
+    let ((), (got, lost)) = block_on(zip(closing, receive_all(&mut b)));
+    assert!(gathered(got) == value);
+    assert!(matches!(lost, LinkError::Closed));
+}
