@@ -29,6 +29,11 @@ pub const HEADER_BYTES: usize = 8;
 /// The bit of a frame's length that says that a tail follows.
 const TAIL_FOLLOWS: u32 = 1 << 31;
 
+/// Of a frame's content, and of whether a tail follows: that flag must not be changed on the way either.
+fn checksum(content: &[u8], tail_follows: bool) -> u32 {
+    crc32c::crc32c_append(u32::from(tail_follows), content)
+}
+
 /// What stands before a frame's content, or before a tail.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 struct Header {
@@ -39,7 +44,7 @@ struct Header {
 
 impl Header {
     fn of(content: &[u8], tail_follows: bool) -> Self {
-        Header { bytes: content.len(), checksum: crc32c::crc32c(content), tail_follows }
+        Header { bytes: content.len(), checksum: checksum(content, tail_follows), tail_follows }
     }
 
     fn to_bytes(self) -> [u8; HEADER_BYTES] {

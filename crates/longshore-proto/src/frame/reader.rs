@@ -1,6 +1,6 @@
 //! Bytes on their way in.
 use super::landing::Landing;
-use super::{FrameError, HEADER_BYTES, Header, Place};
+use super::{FrameError, HEADER_BYTES, Header, Place, checksum};
 use crate::limit::FRAME_BYTES_MAX;
 use bytes::BytesMut;
 use serde::Deserialize;
@@ -115,7 +115,7 @@ impl FrameReader {
         }
         let here = &self.bytes[self.start..self.end];
         let Some(mut content) = here.get(HEADER_BYTES..HEADER_BYTES + header.bytes) else { return Ok(false) };
-        if crc32c::crc32c(content) != header.checksum {
+        if checksum(content, header.tail_follows) != header.checksum {
             return Err(FrameError::Checksum);
         }
         if header.tail_follows && content.is_empty() {

@@ -220,7 +220,12 @@ impl Driver {
     fn upload(&mut self, papers: &mut Papers, task: TaskHandle, value: Payload) {
         if papers.scheduler.is_local() {
             let total = value.nbytes() as u64;
-            return papers.tell_now(WorkerToScheduler::Data(Chunk { task, total, offset: 0, bytes: value.into() }));
+            return papers.tell_now(WorkerToScheduler::Data(Chunk {
+                task,
+                total,
+                offset: 0,
+                bytes: value.into(),
+            }));
         }
         let Driver { uploads, home, encodings, .. } = self;
         uploads.push(task, value, &mut |value| encode_elsewhere(home, encodings, value));

@@ -6,7 +6,7 @@ use crate::function::{Function, Run as HowToRun, RunFailureKind, RunResult};
 use crate::value::StoredValue;
 use crate::worker::inbox::Ended;
 use longshore_core::worker::{Outcome, Run};
-use longshore_proto::limit::INLINE_RESULT_BYTES_MAX;
+use longshore_proto::limit::{CHUNK_BYTES, INLINE_RESULT_BYTES_MAX};
 use longshore_proto::{FailureKind, Payload, TaskFailure, TaskId};
 
 /// A run, ready to go.
@@ -19,7 +19,7 @@ pub(crate) struct Job {
 /// What a result has to be to reach the scheduler.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Shipping {
-    /// As it is: the scheduler is in this process.
+    /// As it is, unless it is large: the scheduler is in this process.
     AsIs,
     /// Encoded, if it is small.
     Encoded,
@@ -86,8 +86,11 @@ fn judge(result: RunResult, id: TaskId, function: &'static Function, home: &Home
 
 fn ship(value: &StoredValue, function: &'static Function, home: &Home) -> Result<Outcome, String> {
     if home.shipping == Shipping::AsIs {
+        let is_large = value.nbytes_hint() > CHUNK_BYTES;
         let value = value.local_payload();
-        return Ok(Outcome::Value { inline: Some(value.clone()), value });
+        // A large one stays here: not all who want it may be in this process, and no message has room for it.
+        let inline = if is_large { None } else { Some(value.clone()) };
+        return Ok(Outcome::Value { inline, value });
     }
     let estimate = value.nbytes_hint();
     let is_maybe_small = estimate <= SMALL_ESTIMATE_BYTES_MAX;

@@ -102,7 +102,7 @@ fn what_lacks_an_input_that_was_made_and_let_go_is_asked_for() {
             task: handle(1),
             total: bytes.nbytes() as u64,
             offset: 0,
-            bytes,
+            bytes: bytes.into(),
         };
         actor.say(SchedulerToWorker::Store(chunk));
         assert!(matches!(actor.hear().await, WorkerToScheduler::Replicas { .. }));
