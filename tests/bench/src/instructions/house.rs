@@ -239,7 +239,7 @@ fn between_workers(from: PeerId, action: worker::Action) -> (PeerId, worker::Eve
         worker::Action::ToCaller { caller, reply: words } => reply(caller, words),
         worker::Action::Serve { caller, task, value } => {
             let total = value.nbytes() as u64;
-            reply(caller, PeerReply::Data(Chunk { task, total, offset: 0, bytes: value }))
+            reply(caller, PeerReply::Data(Chunk { task, total, offset: 0, bytes: value.into() }))
         }
         other => panic!("a worker of no-ops does not {other:?}"),
     }
