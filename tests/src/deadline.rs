@@ -14,13 +14,21 @@ pub const DEADLINE: Duration = Duration::from_secs(90);
 /// # Panics
 /// As the test does, or when it takes longer than [`DEADLINE`].
 pub fn within_deadline(test: impl FnOnce() + Send + 'static) {
+    within(DEADLINE, test);
+}
+
+/// The same for a test that takes longer than others, such as one that runs the compiler.
+///
+/// # Panics
+/// As the test does, or when it takes longer than `limit`.
+pub fn within(limit: Duration, test: impl FnOnce() + Send + 'static) {
     let (alive, ended) = mpsc::channel::<()>();
     let thread = thread::spawn(move || {
         test();
         drop(alive);
     });
-    match ended.recv_timeout(DEADLINE) {
-        Err(RecvTimeoutError::Timeout) => panic!("the test still runs after {DEADLINE:?}: it hangs"),
+    match ended.recv_timeout(limit) {
+        Err(RecvTimeoutError::Timeout) => panic!("the test still runs after {limit:?}: it hangs"),
         _ => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
     }
 }

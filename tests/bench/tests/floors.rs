@@ -1,14 +1,19 @@
 //! The floors between processes do the work they are measured by. How fast is no matter here.
 
+#[path = "../../src/deadline.rs"]
+#[allow(dead_code, unreachable_pub)] // written for another package, which needs the rest of it
+mod deadline;
+
 use std::process::Command;
 
+use deadline::output_of;
 use serde_json::Value;
 
 /// Runs the measuring program and gives its records.
 fn records(arguments: &[&str]) -> Vec<Value> {
     let program = env!("CARGO_BIN_EXE_longshore-bench");
-    let out =
-        Command::new(program).args(["--json", "--reps", "1", "--n", "500"]).args(arguments).output().unwrap();
+    let run = ["--json", "--reps", "1", "--n", "500"];
+    let out = output_of(Command::new(program).args(run).args(arguments));
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let text = String::from_utf8(out.stdout).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -65,7 +70,7 @@ fn the_raw_link_brings_back_what_it_took() {
 
 #[test]
 fn a_mode_that_is_none_is_refused() {
-    let out = Command::new(env!("CARGO_BIN_EXE_longshore-bench")).args(["--mode", "udp"]).output().unwrap();
+    let out = output_of(Command::new(env!("CARGO_BIN_EXE_longshore-bench")).args(["--mode", "udp"]));
     assert!(!out.status.success());
     assert!(String::from_utf8_lossy(&out.stderr).contains("`tcp` or `inproc`"));
 }

@@ -1,13 +1,18 @@
 //! Longshore can be measured: it does the work of each metric and gets it right. How fast is no matter here.
 
+#[path = "../../src/deadline.rs"]
+#[allow(dead_code, unreachable_pub)] // written for another package, which needs the rest of it
+mod deadline;
+
 use std::process::Command;
 
+use deadline::output_of;
 use serde_json::Value;
 
 fn records(arguments: &[&str]) -> Vec<Value> {
     let program = env!("CARGO_BIN_EXE_longshore-bench");
-    let out =
-        Command::new(program).args(["--json", "--reps", "1", "--n", "500"]).args(arguments).output().unwrap();
+    let run = ["--json", "--reps", "1", "--n", "500"];
+    let out = output_of(Command::new(program).args(run).args(arguments));
     assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
     let text = String::from_utf8(out.stdout).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
