@@ -177,7 +177,7 @@ impl Machine {
     }
 
     /// Values on their way to a worker that is gone will not arrive there.
-    pub(super) fn lose_pushes(&mut self, worker: PeerId) {
+    pub(super) fn lose_pushes(&mut self, worker: PeerId, out: &mut Actions) {
         if self.clients.iter().all(|(_, c)| c.sources_len == 0) {
             return;
         }
@@ -186,6 +186,9 @@ impl Machine {
         for slot in slots {
             if let State::Stored(stored) = &mut self.tasks[slot].state {
                 stored.coming.retain(|p| *p != worker);
+                if !stored.holders.is_empty() {
+                    self.hand_over(slot, out);
+                }
             }
             self.lost_if_nowhere(slot);
         }
@@ -215,7 +218,11 @@ impl Machine {
         for slot in stranded {
             match self.tasks[slot].state {
                 State::Queued | State::Waiting { .. } => self.plan_again(slot),
-                State::Assigned { phase: Phase::Ahead { .. }, .. } => self.recall(slot, out),
+                // It lacks more now than it waits for.
+                State::Assigned { phase: Phase::Ahead { .. }, .. } => {
+                    self.recall(slot, out);
+                    self.plan_again(slot);
+                }
                 _ => {}
             }
         }

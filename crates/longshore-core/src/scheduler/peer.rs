@@ -1,5 +1,5 @@
 //! Workers and clients come, fall silent and go.
-use super::task::{Phase, Slot, State};
+use super::task::{Slot, State};
 use super::{Action, Actions, CloseReason, Machine, to_client, to_worker};
 use longshore_proto::handshake::WorkerHello;
 use longshore_proto::{
@@ -150,15 +150,13 @@ impl Machine {
         let mut held: Vec<Slot> = worker.holds.iter().copied().collect();
         held.sort_unstable();
         held.into_iter().for_each(|slot| self.lose_replica(slot, peer));
-        self.lose_pushes(peer);
+        self.lose_pushes(peer, out);
         self.lose_relays(peer, None, out);
         for slot in worker.assigned {
-            // What was sent ahead had not begun, as far as anybody knows: it is no suspect.
-            let may_have_run =
-                !matches!(self.tasks[slot].state, State::Assigned { phase: Phase::Ahead { .. }, .. });
+            // What was sent ahead is a suspect too: it may have begun, and the news of its inputs died with the worker.
             match died {
-                Some(reason) if may_have_run => self.run_after_death(slot, &worker.hello.name, reason, out),
-                _ => self.plan_again(slot),
+                Some(reason) => self.run_after_death(slot, &worker.hello.name, reason, out),
+                None => self.plan_again(slot),
             }
         }
     }

@@ -121,12 +121,17 @@ impl Machine {
             self.unassign(slot);
             return self.plan_again(slot);
         }
-        self.change_phase(slot, peer, Phase::Sent);
+        // It may have given up its slot meanwhile.
+        if matches!(self.tasks[slot].state, State::Assigned { phase: Phase::Retracting, .. }) {
+            self.change_phase(slot, peer, Phase::Sent);
+        }
     }
 
     pub(super) fn on_seceded(&mut self, peer: PeerId, task: TaskHandle, attempt: Attempt) {
         let Some(slot) = self.current(peer, task, attempt) else { return };
         self.change_phase(slot, peer, Phase::Seceded);
+        // It waits for others, for however long; what follows it may wait where it takes no room from those.
+        self.recall_followers(slot);
     }
 
     /// Notes something new about an assigned task, on both sides.

@@ -98,7 +98,7 @@ impl Machine {
 
     fn check_workers(&self) -> Result<(), String> {
         for (peer, worker) in self.workers.iter() {
-            let mut occupancy = 0;
+            let (mut occupancy, mut ahead, mut ahead_ns) = (0, 0, 0);
             for (at, slot) in worker.assigned.iter().enumerate() {
                 match self.tasks.get(*slot).map(|t| &t.state) {
                     Some(State::Assigned { worker, position, estimate_ns, phase }) => {
@@ -106,10 +106,16 @@ impl Machine {
                             format!("{peer:?} lists a task of another place")
                         })?;
                         occupancy += if *phase == Phase::Seceded { 0 } else { *estimate_ns };
+                        if matches!(phase, Phase::Ahead { .. }) {
+                            (ahead, ahead_ns) = (ahead + 1, ahead_ns + *estimate_ns);
+                        }
                     }
                     _ => return Err(format!("{peer:?} lists task {slot}, which is not assigned")),
                 }
             }
+            ensure((worker.ahead, worker.ahead_ns) == (ahead, ahead_ns), || {
+                format!("{peer:?} counts {} tasks sent ahead, has {ahead}", worker.ahead)
+            })?;
             ensure(worker.occupancy_ns == occupancy, || {
                 format!("{peer:?} has occupancy {} for {occupancy}", worker.occupancy_ns)
             })?;

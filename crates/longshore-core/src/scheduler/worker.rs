@@ -20,8 +20,10 @@ pub(super) struct Worker {
     pub occupancy_ns: u64,
     /// Assigned tasks that wait for other tasks and use no thread.
     pub seceded: u32,
-    /// Assigned tasks that were sent ahead of their inputs.
+    /// Assigned tasks that were sent ahead of their inputs, which use no thread yet.
     pub ahead: u32,
+    /// What those are expected to take.
+    pub ahead_ns: u64,
     /// Stored values it has a copy of.
     pub holds: HashSet<Slot, FixedState>,
     pub stored_bytes: u64,
@@ -52,6 +54,7 @@ impl Worker {
             occupancy_ns: 0,
             seceded: 0,
             ahead: 0,
+            ahead_ns: 0,
             holds: HashSet::default(),
             stored_bytes: 0,
             knows_function: HashSet::default(),
@@ -98,7 +101,10 @@ impl Worker {
     pub(super) fn change_phase(&mut self, from: Phase, to: Phase, estimate_ns: u64) {
         match from {
             Phase::Sent => {}
-            Phase::Ahead { .. } => self.ahead -= 1,
+            Phase::Ahead { .. } => {
+                self.ahead -= 1;
+                self.ahead_ns -= estimate_ns;
+            }
             Phase::Retracting => self.retracting -= 1,
             Phase::Seceded => {
                 self.seceded -= 1;
@@ -107,7 +113,10 @@ impl Worker {
         }
         match to {
             Phase::Sent => {}
-            Phase::Ahead { .. } => self.ahead += 1,
+            Phase::Ahead { .. } => {
+                self.ahead += 1;
+                self.ahead_ns += estimate_ns;
+            }
             Phase::Retracting => self.retracting += 1,
             Phase::Seceded => {
                 self.seceded += 1;
@@ -143,13 +152,23 @@ impl Worker {
         (self.hello.nthreads.max(1) + self.seceded) as usize
     }
 
-    /// Whether it may be sent another task.
+    /// Whether it may be sent another task that is ready to run. What was sent ahead takes no room from it.
     pub(super) fn has_room(&self, config: &Config) -> bool {
+        let (len, ns) = (self.assigned.len() - self.ahead as usize, self.occupancy_ns - self.ahead_ns);
+        self.may_take(config, len, ns)
+    }
+
+    /// Whether it may be sent another task ahead of its inputs.
+    pub(super) fn has_room_ahead(&self, config: &Config) -> bool {
+        self.may_take(config, self.assigned.len(), self.occupancy_ns)
+    }
+
+    fn may_take(&self, config: &Config, len: usize, expected_ns: u64) -> bool {
         if self.registry.is_none() || self.leaving || (self.solo && !self.is_vacant()) {
             return false;
         }
-        let (len, threads) = (self.assigned.len(), self.threads());
-        len <= threads || (len < config.assigned_len_max && self.occupancy_ns < window_ns(config, threads))
+        let threads = self.threads();
+        len <= threads || (len < config.assigned_len_max && expected_ns < window_ns(config, threads))
     }
 
     /// Whether nothing runs on it. Tasks that wait for others do not count: what they wait for may have to run here.

@@ -128,7 +128,10 @@ impl Papers {
 
     /// Sends what was said, unless the next run is quick and nothing has waited for long.
     fn hold_or_send(&mut self, now: Time, next_is_quick: bool, driver: &Waker) {
-        self.guard = next_is_quick.then(|| now + HOLD_MAX);
+        if next_is_quick {
+            // Never earlier than before: another thread may rely on it.
+            self.guard = self.guard.max(Some(now + HOLD_MAX));
+        }
         let since = *self.held_since.get_or_insert(now);
         if !next_is_quick || now.since(since) >= HOLD {
             self.send(&mut Context::from_waker(driver));

@@ -60,7 +60,11 @@ impl Machine {
             }
         }
         let (peer, class) = (maker?, task.class());
-        let worker = self.workers.get(peer).filter(|w| w.has_room(&self.config))?;
+        let worker = self.workers.get(peer).filter(|w| w.has_room_ahead(&self.config))?;
+        // Data that is worth going to is not fetched for the sake of a small input.
+        if self.nearest_to_inputs(slot).is_some_and(|near| near != peer) {
+            return None;
+        }
         let admitted = class == 0 || self.classes[class].restriction.admits(worker, &self.functions);
         (admitted && self.knows_function(peer, slot)).then_some(peer)
     }
@@ -82,12 +86,13 @@ impl Machine {
 
     /// Calls a task back that was sent ahead.
     pub(in crate::scheduler) fn recall(&mut self, slot: Slot, out: &mut Actions) {
-        let Some(task) = self.tasks.get(slot) else { return };
-        if !matches!(task.state, State::Assigned { phase: Phase::Ahead { .. }, .. }) {
-            return;
-        }
+        let state = self.tasks.get(slot).map(|t| &t.state);
+        let Some(State::Assigned { phase: Phase::Ahead { missing, token }, .. }) = state else { return };
+        let (missing, token) = (*missing, *token);
         self.call_off(slot, out);
         self.unassign(slot);
-        self.plan_again(slot);
+        // It waits as before: its inputs still know of it.
+        self.set(slot, State::Waiting { missing, token });
+        self.recall_followers(slot);
     }
 }

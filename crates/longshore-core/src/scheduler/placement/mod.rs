@@ -136,7 +136,7 @@ impl Machine {
     }
 
     /// The worker with room that holds most bytes of a task's stored inputs, if they are worth it.
-    fn nearest_to_inputs(&self, slot: Slot) -> Option<PeerId> {
+    pub(super) fn nearest_to_inputs(&self, slot: Slot) -> Option<PeerId> {
         let task = &self.tasks[slot];
         let mut bytes: Vec<(PeerId, u64)> = Vec::new();
         for input in &task.inputs {

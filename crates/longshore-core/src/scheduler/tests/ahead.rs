@@ -115,13 +115,99 @@ fn cancelling_the_first_cancels_what_was_sent_ahead() {
 }
 
 #[test]
-fn a_chain_moves_as_a_whole_when_its_worker_dies_and_only_its_head_is_suspect() {
+fn a_chain_whose_worker_died_runs_on_link_by_link() {
     let (mut w, c, a, b) = measured();
     let ids = chain(&mut w, c, 4);
     w.die(a);
-    assert_eq!(w.assigned(b), ids[..1], "what may have killed the worker runs alone");
-    w.finish(b, 0, inline());
-    assert_eq!(w.assigned(b), ids[1..], "the others never ran: they are sent ahead as before");
+    for id in &ids {
+        // each of them may have been running, whatever was heard, so each is alone
+        assert_eq!(w.assigned(b), [*id]);
+        w.finish(b, 0, inline());
+        assert_eq!(w.end(c, *id), End::Value);
+    }
+}
+
+#[test]
+fn a_link_that_kills_workers_fails_and_the_links_before_it_do_not() {
+    let (mut w, c, a, b) = measured();
+    let ids = chain(&mut w, c, 3);
+    // the news of the first two died with the worker
+    w.die(a);
+    let mut at = b;
+    for _ in 0..2 {
+        while w.assigned(at)[0] != ids[2] {
+            w.finish(at, 0, inline());
+        }
+        let next = w.worker(1);
+        w.die(at);
+        at = next;
+    }
+    assert_eq!(w.end(c, ids[2]), End::Failed(FailureKind::Killed));
+    assert_eq!((w.end(c, ids[0]), w.end(c, ids[1])), (End::Value, End::Value));
+}
+
+#[test]
+fn what_was_sent_ahead_takes_no_room_from_what_can_run() {
+    let mut w = World { duration_ns: 20_000_000, ..World::new() };
+    let (c, a) = (w.client(), w.worker(2));
+    let long = w.submit(c, &[], true);
+    for _ in 0..10 {
+        w.submit(c, &[long], true);
+    }
+    let other = w.submit(c, &[], true);
+    assert!(w.assigned(a).contains(&other), "a thread is free: {:?}", w.assigned(a));
+}
+
+#[test]
+fn what_a_waiting_task_submits_finds_room_although_others_were_sent_after_that_task() {
+    let (mut w, c, a, b) = measured();
+    w.die(b);
+    let parent = w.submit(c, &[], true);
+    let slow = w.submit(c, &[parent], true);
+    let quick = w.submit(c, &[parent], true);
+    assert_eq!(w.assigned(a), [parent, slow, quick]);
+    let (task, attempt) = (w.workers[&a].assigned[0].task, w.workers[&a].assigned[0].attempt);
+    w.says(a, WorkerToScheduler::Seceded { task, attempt });
+    assert_eq!(w.assigned(a), [parent], "the others wait here, for as long as that takes");
+    let child = w.submit(c, &[], true);
+    assert_eq!(w.assigned(a), [parent, child]);
+    w.finish(a, 0, inline());
+    assert!(w.assigned(a).contains(&slow) && w.assigned(a).contains(&quick));
+}
+
+#[test]
+fn a_task_that_is_run_again_and_again_is_known_to_its_followers_once() {
+    let (mut w, c, a, _) = measured();
+    let ids = chain(&mut w, c, 2);
+    for _ in 0..50 {
+        let (task, attempt) = (w.workers[&a].assigned[0].task, w.workers[&a].assigned[0].attempt);
+        w.workers.get_mut(&a).unwrap().assigned.remove(0);
+        w.says(a, WorkerToScheduler::Rescheduled { task, attempt });
+        if w.assigned(a).is_empty() {
+            break;
+        }
+    }
+    let found = w.machine.tasks.find(ids[0]).unwrap();
+    assert_eq!(w.machine.tasks[found].waiters.len(), 1);
+}
+
+#[test]
+fn a_task_goes_to_its_large_input_and_not_after_its_small_one() {
+    let (mut w, c, a, b) = measured();
+    let large = w.submit(c, &[], true);
+    let holder = if w.assigned(a).is_empty() { b } else { a };
+    w.finish(holder, 0, STORED);
+    let other = if holder == a { b } else { a };
+    let small = w.id();
+    w.clients.get_mut(&c).unwrap().ends.insert(small, End::Pending);
+    let mut elsewhere = call(small, &[], true);
+    let name = format!("w{}", other.0);
+    elsewhere.options = Some(Box::new(SubmitOptions { workers: vec![name], ..Default::default() }));
+    w.asks(c, ClientToScheduler::Submit(elsewhere));
+    let both = w.submit(c, &[large, small], true);
+    assert_eq!(w.assigned(other), [small]);
+    w.finish(other, 0, inline());
+    assert_eq!(w.assigned(holder), [both]);
 }
 
 #[test]
