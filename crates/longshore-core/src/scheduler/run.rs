@@ -174,11 +174,25 @@ impl Machine {
         let users: Vec<Slot> =
             worker.assigned.iter().copied().filter(|s| self.tasks[*s].inputs.contains(&input)).collect();
         for slot in users {
-            let (task, attempt) = (self.tasks.handle(slot), Attempt(self.tasks[slot].attempt));
-            out.push(to_worker(peer, SchedulerToWorker::Cancel { task, attempt }));
+            // One that must not run twice may be running, with the input in hand: only the worker knows.
+            if self.tasks[slot].options.as_ref().is_some_and(|o| o.no_rerun) {
+                self.ask_back(slot, peer, out);
+                continue;
+            }
+            self.call_off(slot, out);
             self.unassign(slot);
             self.plan_again(slot);
         }
+    }
+
+    /// Asks a worker to give a task back that it has not begun.
+    pub(super) fn ask_back(&mut self, slot: Slot, peer: PeerId, out: &mut Actions) {
+        if !matches!(self.tasks[slot].state, State::Assigned { phase: Phase::Sent, .. }) {
+            return;
+        }
+        let (task, attempt) = (self.tasks.handle(slot), Attempt(self.tasks[slot].attempt));
+        out.push(to_worker(peer, SchedulerToWorker::Retract { task, attempt }));
+        self.change_phase(slot, peer, Phase::Retracting);
     }
 
     /// A worker fetched values, or was handed them by a client.

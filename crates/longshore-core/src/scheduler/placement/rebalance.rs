@@ -1,7 +1,7 @@
 //! When a worker has nothing to do and nothing queues, what another worker was sent ahead and has not begun is asked back.
 use crate::scheduler::task::{Phase, State};
-use crate::scheduler::{Actions, Machine, to_worker};
-use longshore_proto::{Attempt, PeerId, SchedulerToWorker};
+use crate::scheduler::{Actions, Machine};
+use longshore_proto::PeerId;
 use std::time::Duration;
 
 /// A worker that finished something so recently is not disturbed: its measured times are believed.
@@ -40,9 +40,7 @@ impl Machine {
         let sent = |slot: &u32| matches!(self.tasks[*slot].state, State::Assigned { phase: Phase::Sent, .. });
         let chosen: Vec<_> = candidates.into_iter().filter(sent).take(surplus.div_ceil(2)).collect();
         for slot in chosen {
-            let (task, attempt) = (self.tasks.handle(slot), Attempt(self.tasks[slot].attempt));
-            out.push(to_worker(victim, SchedulerToWorker::Retract { task, attempt }));
-            self.change_phase(slot, victim, Phase::Retracting);
+            self.ask_back(slot, victim, out);
         }
     }
 }

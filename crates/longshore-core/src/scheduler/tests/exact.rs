@@ -4,8 +4,8 @@ use crate::scheduler::{Action, CloseReason, Config};
 use longshore_proto::client::{Chunk, Key, Scatter};
 use longshore_proto::worker::Produced;
 use longshore_proto::{
-    ClientToScheduler, FailureKind, InputSource, Payload, SchedulerToClient, SchedulerToWorker, Submit,
-    SubmitOptions, WorkerToScheduler,
+    ClientToScheduler, FailureKind, InputSource, Payload, PeerId, SchedulerToClient, SchedulerToWorker,
+    Submit, SubmitOptions, TaskId, WorkerToScheduler,
 };
 use std::time::Duration;
 
@@ -353,7 +353,7 @@ fn no_workers_is_said_once_and_the_work_waits() {
 }
 
 /// A call for a worker of this name.
-fn for_worker(w: &mut World, client: longshore_proto::PeerId, name: &str) -> longshore_proto::TaskId {
+fn for_worker(w: &mut World, client: PeerId, name: &str) -> TaskId {
     let id = w.id();
     w.clients.get_mut(&client).unwrap().ends.insert(id, End::Pending);
     let workers = vec![name.to_owned()];
@@ -361,7 +361,7 @@ fn for_worker(w: &mut World, client: longshore_proto::PeerId, name: &str) -> lon
     id
 }
 
-fn heartbeats(w: &mut World, client: longshore_proto::PeerId, worker: longshore_proto::PeerId, seconds: u32) {
+fn heartbeats(w: &mut World, client: PeerId, worker: PeerId, seconds: u32) {
     for _ in 0..seconds {
         w.pass(Duration::from_secs(1));
         w.asks(client, ClientToScheduler::Heartbeat);
@@ -482,6 +482,46 @@ fn scattered_data_is_pushed_by_its_client_and_then_belongs_to_the_worker() {
     assert!(w.clients[&c].sources.is_empty(), "the client may drop its copy");
     w.die(a);
     assert_eq!(w.end(c, id), End::Failed(FailureKind::Lost), "nobody can compute it again");
+}
+
+/// A call that must not run twice.
+fn submit_once(w: &mut World, c: PeerId, inputs: &[TaskId]) -> TaskId {
+    let id = w.id();
+    w.clients.get_mut(&c).unwrap().ends.insert(id, End::Pending);
+    let options = SubmitOptions { no_rerun: true, ..Default::default() };
+    w.asks(c, with(call(id, inputs, true), options));
+    id
+}
+
+#[test]
+fn what_must_not_run_twice_is_not_run_again_when_its_worker_dies() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let once = submit_once(&mut w, c, &[]);
+    let b = w.worker(1);
+    w.die(a);
+    assert_eq!(w.end(c, once), End::Failed(FailureKind::OutcomeUnknown));
+    assert!(w.assigned(b).is_empty());
+}
+
+#[test]
+fn what_must_not_run_twice_and_may_be_running_is_asked_back_when_its_input_is_gone() {
+    let mut w = World { duration_ns: 20_000_000, ..World::new() };
+    let (c, a) = (w.client(), w.worker(1));
+    let x = w.submit(c, &[], true);
+    let task = w.workers[&a].assigned[0].task;
+    w.finish(a, 0, STORED);
+    let once = submit_once(&mut w, c, &[x]);
+    let other = w.submit(c, &[x], true);
+    let b = w.worker(1);
+    w.says(a, WorkerToScheduler::Missing { task, tried: vec![a] });
+    assert_eq!(w.assigned(a), [once], "it may be running with the input in hand");
+    assert_eq!(w.workers[&a].retractions.len(), 1);
+    let (task, attempt) = w.workers[&a].retractions[0];
+    w.says(a, WorkerToScheduler::Retracted { task, attempt, given_back: false });
+    w.finish(a, 0, inline());
+    assert_eq!((w.end(c, once), w.end(c, other)), (End::Value, End::Pending));
+    assert_eq!(w.assigned(b).first(), Some(&x), "for the other one it is made again");
 }
 
 #[test]
