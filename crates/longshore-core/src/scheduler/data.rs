@@ -195,10 +195,12 @@ impl Machine {
     }
 
     /// The client that put a value in is gone.
-    pub(super) fn lose_source(&mut self, slot: Slot) {
-        if let State::Stored(stored) = &mut self.tasks[slot].state {
-            stored.source = None;
-            stored.coming.clear();
+    pub(super) fn lose_source(&mut self, slot: Slot, out: &mut Actions) {
+        let State::Stored(stored) = &mut self.tasks[slot].state else { return };
+        stored.source = None;
+        for worker in std::mem::take(&mut stored.coming) {
+            // They wait for what will not come.
+            self.take_back_users(worker, slot, out);
         }
         self.lost_if_nowhere(slot);
     }

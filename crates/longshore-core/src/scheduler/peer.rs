@@ -80,7 +80,7 @@ impl Machine {
     }
 
     pub(super) fn on_client_goodbye(&mut self, peer: PeerId, out: &mut Actions) {
-        self.remove_client(peer);
+        self.remove_client(peer, out);
         out.push(Action::Close { peer, reason: CloseReason::Goodbye });
     }
 
@@ -99,13 +99,13 @@ impl Machine {
 
     pub(super) fn on_peer_lost(&mut self, peer: PeerId, reason: &str, out: &mut Actions) {
         self.remove_worker(peer, Some(reason), out);
-        self.remove_client(peer);
+        self.remove_client(peer, out);
     }
 
     /// Gives up a client that broke the protocol.
     pub(super) fn eject_client(&mut self, peer: PeerId, reason: CloseReason, out: &mut Actions) {
         out.push(to_client(peer, SchedulerToClient::Goodbye { reason: reason.to_string() }));
-        self.remove_client(peer);
+        self.remove_client(peer, out);
         out.push(Action::Close { peer, reason });
     }
 
@@ -118,7 +118,7 @@ impl Machine {
     }
 
     /// Forgets a client and all it wanted.
-    fn remove_client(&mut self, peer: PeerId) {
+    fn remove_client(&mut self, peer: PeerId, out: &mut Actions) {
         let Some(client) = self.clients.remove(peer) else { return };
         self.story.note(self.now, "client gone", u64::from(peer.0));
         self.waiting_for_workers.retain(|(p, ..)| *p != peer);
@@ -138,7 +138,7 @@ impl Machine {
             }
         }
         dropped.into_iter().for_each(|slot| self.unwant(peer, slot));
-        sources.into_iter().for_each(|slot| self.lose_source(slot));
+        sources.into_iter().for_each(|slot| self.lose_source(slot, out));
     }
 
     /// Forgets a worker. Its tasks run elsewhere; `died` says how it ended if it was not of its own will.

@@ -160,6 +160,12 @@ impl Machine {
             self.introduce_peers(peer, &holders, out);
             return out.push(to_worker(peer, SchedulerToWorker::Holders { task, holders }));
         }
+        if let State::Stored(stored) = &self.tasks[slot].state
+            && stored.coming.contains(&peer)
+        {
+            // Its client is handing it over: the worker will have it without being told.
+            return;
+        }
         // It made the value itself, and had let go of it before a task came that had been sent ahead of it.
         if let State::Inline(value) = &self.tasks[slot].state {
             let chunk = Chunk { task, total: value.nbytes() as u64, offset: 0, bytes: value.clone().into() };
@@ -169,7 +175,7 @@ impl Machine {
     }
 
     /// Takes back from a worker all tasks that need an input it cannot get.
-    fn take_back_users(&mut self, peer: PeerId, input: Slot, out: &mut Actions) {
+    pub(super) fn take_back_users(&mut self, peer: PeerId, input: Slot, out: &mut Actions) {
         let Some(worker) = self.workers.get(peer) else { return };
         let users: Vec<Slot> =
             worker.assigned.iter().copied().filter(|s| self.tasks[*s].inputs.contains(&input)).collect();

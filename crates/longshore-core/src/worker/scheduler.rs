@@ -177,12 +177,38 @@ impl Machine {
     }
 
     fn on_store(&mut self, now: Time, chunk: Chunk, out: &mut Actions) {
-        let (task, key) = (chunk.task, (Giver::Scheduler, chunk.task));
+        let (task, key, total) = (chunk.task, (Giver::Scheduler, chunk.task), chunk.total);
+        let is_too_large = chunk.offset == 0 && total > self.settings.value_bytes_max;
         match self.add_piece(key, chunk) {
             Ok(Some(value)) => self.keep_copy(now, task, value, out),
             Ok(None) => {}
+            Err(_) if is_too_large => self.fail_waiters(now, task, total, out),
             // The rest of a value that was released meanwhile looks like this too.
             Err(_) => self.stats.stale += 1,
+        }
+    }
+
+    /// An input that was handed over is larger than this worker takes: what waits for it cannot run here.
+    fn fail_waiters(&mut self, now: Time, input: TaskHandle, nbytes: u64, out: &mut Actions) {
+        let Some(want) = self.fetches.wants.get(&input) else { return };
+        let max = self.settings.value_bytes_max;
+        for (handle, _) in want.waiters.clone() {
+            let Some(task) = self.drop_task(now, handle, "input too large", out) else { continue };
+            let words = format!(
+                "an input of {nbytes} bytes is more than the worker takes, whose memory limit is {max}; give it more, \
+                 or send the task to a worker that has more"
+            );
+            let mut failure =
+                TaskFailure::new(FailureKind::Lost, task.id, self.functions.name(task.function), words);
+            failure.worker = Some(self.settings.name.clone());
+            self.stats.failed += 1;
+            out.push(Action::ToScheduler(WorkerToScheduler::Failed {
+                task: handle,
+                attempt: task.attempt,
+                duration_ns: 0,
+                failure: Box::new(failure),
+            }));
+            self.maker_gone(handle, out);
         }
     }
 

@@ -484,6 +484,31 @@ fn scattered_data_is_pushed_by_its_client_and_then_belongs_to_the_worker() {
     assert_eq!(w.end(c, id), End::Failed(FailureKind::Lost), "nobody can compute it again");
 }
 
+#[test]
+fn a_worker_that_misses_what_a_client_is_handing_to_it_waits_for_that() {
+    let mut w = World::new();
+    let (c, d, a) = (w.client(), w.client(), w.worker(1));
+    let id = w.id();
+    let scatter = Scatter {
+        id,
+        want: true,
+        value: None,
+        nbytes: 1 << 20,
+        broadcast: false,
+        eager: false,
+        workers: vec![],
+    };
+    w.asks(c, ClientToScheduler::Scatter(scatter));
+    let user = w.submit(d, &[id], true);
+    assert_eq!(w.assigned(a), [user]);
+    let (task, _) = w.clients[&c].pushes[0];
+    w.says(a, WorkerToScheduler::Missing { task, tried: vec![] });
+    assert_eq!((w.assigned(a), w.clients[&c].pushes.len()), (vec![user], 1), "it is on its way");
+    w.asks(c, ClientToScheduler::Goodbye);
+    assert!(w.assigned(a).is_empty(), "now it is not");
+    assert_eq!(w.end(d, user), End::Failed(FailureKind::Lost));
+}
+
 /// A call that must not run twice.
 fn submit_once(w: &mut World, c: PeerId, inputs: &[TaskId]) -> TaskId {
     let id = w.id();

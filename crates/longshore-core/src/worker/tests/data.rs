@@ -216,3 +216,22 @@ fn values_with_destructors_are_left_to_the_driver() {
     let released = SchedulerToWorker::Release { tasks: vec![handle(1), handle(2)] };
     assert_eq!(b.say(released), [Action::Discard(vec![typed])]);
 }
+
+#[test]
+fn a_call_fails_whose_input_is_more_than_the_worker_takes() {
+    let mut b = Bench::new(1);
+    b.machine.settings.value_bytes_max = 100;
+    assert_eq!(b.assign(1, vec![held(5)]), [missing(5, &[])]);
+    b.assign(2, vec![held(5)]);
+    let piece = chunk(5, 101, 0, Payload::copy_from(b"ab"));
+    let out = b.say(SchedulerToWorker::Store(piece));
+    let failed = |action: &Action| match action {
+        Action::ToScheduler(WorkerToScheduler::Failed { task, failure, .. }) => {
+            assert!(failure.message.contains("101 bytes"), "{failure:?}");
+            Some(*task)
+        }
+        _ => None,
+    };
+    assert_eq!(out.iter().filter_map(failed).collect::<Vec<_>>(), [handle(1), handle(2)]);
+    assert!(b.machine.tasks.is_empty() && b.machine.fetches.wants.is_empty());
+}
