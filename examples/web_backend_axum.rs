@@ -52,7 +52,8 @@ fn service(client: TokioClient) -> Router {
     service.route("/pi/{seed}/{ms}", get(pi)).route("/pi-here/{seed}/{ms}", get(pi_here)).with_state(client)
 }
 
-#[tokio::main]
+/// One thread serves, so that nobody would be left to answer if it worked itself.
+#[tokio::main(worker_threads = 1)]
 async fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let seconds: f64 = args.next().map_or(Ok(1.2), |arg| arg.parse())?;
@@ -63,7 +64,7 @@ async fn main() -> anyhow::Result<()> {
     let server = tokio::spawn(axum::serve(listener, service(client.clone())).into_future());
 
     let ms = (seconds * 1000.0) as u64;
-    // As many as there are threads that serve, so that nobody would be left to answer if they worked themselves.
+    // As many as the cluster can work on at once.
     let paths = (0..available_parallelism()?.get()).map(move |seed| format!("/{way}/{seed}/{ms}"));
     let visit = tokio::task::spawn_blocking(move || visit(address, paths)).await??;
     for pi in &visit.answers {
@@ -71,7 +72,7 @@ async fn main() -> anyhow::Result<()> {
         assert!((pi - std::f64::consts::PI).abs() < 0.1, "{pi} is not π");
     }
     println!("{visit}");
-    assert!(visit.median() < visit.working / 10, "the service was not responsive");
+    assert!(visit.stalled() < visit.working / 2, "the service was not responsive");
     server.abort();
     client.close().await?;
     Ok(())

@@ -19,6 +19,12 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// How long the visitor stood waiting: the sum of all health checks that took a tenth of the heavy work or longer.
+    #[must_use]
+    pub fn stalled(&self) -> Duration {
+        self.took.iter().filter(|took| **took >= self.working / 10).sum()
+    }
+
     /// Half of the health checks were answered within this.
     #[must_use]
     pub fn median(&self) -> Duration {

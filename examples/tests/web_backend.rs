@@ -6,7 +6,7 @@ mod deadline;
 use deadline::output_of;
 use std::process::{Command, Output};
 
-/// Heavy requests take so long. The program fails unless half of the health checks are answered in a tenth of that.
+/// Heavy requests take so long. The program fails if a visitor stands waiting for half of that or more.
 const SECONDS: &str = "2";
 
 fn run(program: &str, more: &[&str]) -> Output {

@@ -1,7 +1,7 @@
 //! A whole cluster in the simulator: scheduler, workers that die and come back, clients with random plans, and an oracle.
 //!
-//! One seed decides everything: who is there, what they do ([`plan`]), and which faults befall them. Faults go on for a while,
-//! then all is healed. Every outcome of every future is one that the [`oracle`] allows, whatever it is it comes in time, and
+//! One seed decides everything: who is there, what they do (`plan`), and which faults befall them. Faults go on for a while,
+//! then all is healed. Every outcome of every future is one that the `oracle` allows, whatever it is it comes in time, and
 //! when the clients are done nothing may be left on the scheduler.
 mod client;
 mod cluster;
