@@ -1,5 +1,5 @@
 //! Workers and clients come, fall silent and go.
-use super::task::{Slot, State};
+use super::task::{Phase, Slot, State};
 use super::{Action, Actions, CloseReason, Machine, to_client, to_worker};
 use longshore_proto::handshake::WorkerHello;
 use longshore_proto::{
@@ -153,8 +153,11 @@ impl Machine {
         self.lose_pushes(peer, out);
         self.lose_relays(peer, None, out);
         for slot in worker.assigned {
-            // What was sent ahead is a suspect too: it may have begun, and the news of its inputs died with the worker.
+            let was_ahead =
+                matches!(self.tasks[slot].state, State::Assigned { phase: Phase::Ahead { .. }, .. });
             match died {
+                // A suspect too, since the news of its inputs may have died with the worker, but hardly the culprit.
+                Some(_) if was_ahead => self.plan_again_alone(slot),
                 Some(reason) => self.run_after_death(slot, &worker.hello.name, reason, out),
                 None => self.plan_again(slot),
             }

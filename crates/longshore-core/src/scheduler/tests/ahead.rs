@@ -134,7 +134,7 @@ fn a_link_that_kills_workers_fails_and_the_links_before_it_do_not() {
     // the news of the first two died with the worker
     w.die(a);
     let mut at = b;
-    for _ in 0..2 {
+    for _ in 0..3 {
         while w.assigned(at)[0] != ids[2] {
             w.finish(at, 0, inline());
         }
