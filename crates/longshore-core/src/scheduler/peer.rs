@@ -12,7 +12,7 @@ const REGISTRY_LEN_MAX: usize = 1 << 16;
 
 impl Machine {
     pub(super) fn on_worker_joined(&mut self, peer: PeerId, hello: WorkerHello, out: &mut Actions) {
-        if self.workers.iter().any(|(_, w)| w.hello.name == hello.name) {
+        if self.workers.is_taken(&hello.name) {
             return out.push(Action::Close { peer, reason: CloseReason::NameTaken });
         }
         let registry = self.functions.registry(hello.registry);
@@ -50,7 +50,8 @@ impl Machine {
         }
         if last {
             let parts = std::mem::take(&mut worker.registry_parts);
-            worker.registry = Some(self.functions.add_registry(worker.hello.registry, parts));
+            let registry = self.functions.add_registry(worker.hello.registry, parts);
+            self.workers.make_ready(peer, registry);
             self.worker_ready(peer, out);
         }
     }

@@ -119,6 +119,9 @@ impl Machine {
             ensure(worker.occupancy_ns == occupancy, || {
                 format!("{peer:?} has occupancy {} for {occupancy}", worker.occupancy_ns)
             })?;
+            ensure(self.ranking.agrees(peer, worker.standing(&self.config)), || {
+                format!("{peer:?} has changed and will not be sorted in")
+            })?;
             ensure(worker.resources_are_sane(), || format!("{peer:?} gave away more resources than it has"))?;
             for slot in &worker.holds {
                 let listed = matches!(self.tasks.get(*slot).map(|t| &t.state), Some(State::Stored(s)) if s.holders.contains(&peer));

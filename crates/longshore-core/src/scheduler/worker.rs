@@ -1,5 +1,6 @@
 //! Workers as the scheduler sees them.
 use super::config::Config;
+use super::placement::Standing;
 use super::task::{FunctionRef, Phase, Slot};
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
@@ -35,8 +36,6 @@ pub(super) struct Worker {
     knows_peer: HashSet<PeerId, FixedState>,
     /// Runs one suspect task at a time, and nothing else but what that waits for, until no suspect is left.
     pub solo: bool,
-    /// Leaves soon; is sent nothing more.
-    pub leaving: bool,
     pub last_heard: Time,
     pub last_finished: Time,
     /// Tasks that were asked back and not answered for.
@@ -60,7 +59,6 @@ impl Worker {
             knows_function: HashSet::default(),
             knows_peer: HashSet::default(),
             solo: false,
-            leaving: false,
             last_heard: now,
             last_finished: now,
             retracting: 0,
@@ -164,7 +162,7 @@ impl Worker {
     }
 
     fn may_take(&self, config: &Config, len: usize, expected_ns: u64) -> bool {
-        if self.registry.is_none() || self.leaving || (self.solo && !self.is_vacant()) {
+        if self.registry.is_none() || (self.solo && !self.is_vacant()) {
             return false;
         }
         let threads = self.threads();
@@ -179,6 +177,13 @@ impl Worker {
     /// Expected time until a thread is free, the measure by which workers are compared.
     pub(super) fn load_ns(&self) -> u64 {
         self.occupancy_ns / self.threads() as u64
+    }
+
+    /// How it stands beside others; nothing while it takes no work.
+    pub(super) fn standing(&self, config: &Config) -> Option<Standing> {
+        self.registry?;
+        let (has_room, has_surplus) = (self.has_room(config), self.surplus() > 0);
+        Some(Standing { load_ns: self.load_ns(), has_room, has_surplus })
     }
 
     /// Tasks that could run elsewhere, beyond what its threads can run now.
@@ -213,17 +218,37 @@ pub(super) struct Workers {
     by_peer: HashMap<PeerId, Worker, FixedState>,
     /// In order of arrival, so that nothing depends on the order of a hash table.
     order: Vec<PeerId>,
+    names: HashSet<String, FixedState>,
+    /// Those that can be sent work.
+    ready_len: usize,
 }
 
 impl Workers {
     pub(super) fn add(&mut self, peer: PeerId, hello: WorkerHello, registry: Option<u32>, now: Time) {
+        self.names.insert(hello.name.clone());
+        self.ready_len += usize::from(registry.is_some());
         self.by_peer.insert(peer, Worker::new(hello, registry, now));
         self.order.push(peer);
     }
 
     pub(super) fn remove(&mut self, peer: PeerId) -> Option<Worker> {
+        let worker = self.by_peer.remove(&peer)?;
         self.order.retain(|p| *p != peer);
-        self.by_peer.remove(&peer)
+        self.names.remove(&worker.hello.name);
+        self.ready_len -= usize::from(worker.registry.is_some());
+        Some(worker)
+    }
+
+    /// Whether a worker has this name.
+    pub(super) fn is_taken(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    /// A worker's functions are known: it can be sent work.
+    pub(super) fn make_ready(&mut self, peer: PeerId, registry: u32) {
+        if let Some(worker) = self.by_peer.get_mut(&peer) {
+            self.ready_len += usize::from(worker.registry.replace(registry).is_none());
+        }
     }
 
     pub(super) fn get(&self, peer: PeerId) -> Option<&Worker> {
@@ -249,6 +274,6 @@ impl Workers {
 
     /// Workers that can be sent work once they have room.
     pub(super) fn ready_len(&self) -> usize {
-        self.iter().filter(|(_, w)| w.registry.is_some() && !w.leaving).count()
+        self.ready_len
     }
 }

@@ -33,7 +33,6 @@ impl Restriction {
             && self.runtime.as_ref().is_none_or(|r| *r == worker.hello.runtime)
             && self.function.is_none_or(|f| functions.is_in(f, registry))
             && self.resources.iter().all(|need| supplies(worker, need))
-            && !worker.leaving
     }
 
     /// Whether the worker is one of those asked for by name.

@@ -2,7 +2,7 @@
 //!
 //! * [`queue`]: runnable tasks in the order in which they are to run.
 //! * [`class`]: tasks that may run on the same workers share a queue.
-//! * [`ranking`]: workers by load.
+//! * [`ranking`]: workers by load, those with room and those with too much.
 //! * [`ahead`]: tasks that go to a worker before their inputs are there.
 //!
 //! Placement happens once per batch of events. The lightest worker gets a run of tasks until it is a little ahead of the next
@@ -17,7 +17,7 @@ mod rebalance;
 mod stuck;
 
 pub(super) use class::{Classes, Restriction};
-pub(super) use ranking::Ranking;
+pub(super) use ranking::{Ranking, Standing};
 
 use super::task::{Phase, Slot, State};
 use super::{Actions, Machine, to_worker};
@@ -32,8 +32,7 @@ const HOLDERS_LEN_MAX: usize = 4;
 impl Machine {
     /// Assigns queued tasks as long as there is room for any.
     pub(super) fn place(&mut self, out: &mut Actions) {
-        let Machine { ranking, workers, .. } = self;
-        ranking.refresh(|peer| workers.get(peer).filter(|w| w.registry.is_some()).map(|w| w.load_ns()));
+        self.refresh_ranking();
         loop {
             self.reclassified = false;
             for class in self.classes_in_order() {
@@ -45,6 +44,11 @@ impl Machine {
                 return;
             }
         }
+    }
+
+    fn refresh_ranking(&mut self) {
+        let Machine { ranking, workers, config, .. } = self;
+        ranking.refresh(|peer| workers.get(peer)?.standing(config));
     }
 
     /// Classes with tasks in them, by their first task.
@@ -124,7 +128,7 @@ impl Machine {
             let restriction = &self.classes[class].restriction;
             let full = !w.has_room(&self.config) || !w.has_free(&restriction.resources);
             if full || load > until_ns || restriction.solo {
-                self.ranking.set(lightest, Some(load));
+                self.ranking.set(lightest, w.standing(&self.config));
                 return true;
             }
         }

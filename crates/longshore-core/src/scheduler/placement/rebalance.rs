@@ -16,6 +16,8 @@ impl Machine {
         if !is_idle {
             return;
         }
+        // Placing has changed much since they were sorted.
+        self.refresh_ranking();
         let Some(victim) = self.victim() else { return };
         let Some(worker) = self.workers.get(victim) else { return };
         let quiet_until = worker.last_finished + QUIET;
@@ -26,11 +28,9 @@ impl Machine {
         self.retract_half(victim, out);
     }
 
-    /// The heaviest worker with more than its threads can run. Only a few are looked at: the next batch looks again.
+    /// The heaviest worker with more than its threads can run.
     fn victim(&self) -> Option<PeerId> {
-        const LOOKS_MAX: usize = 8;
-        let heaviest = self.ranking.heaviest().take(LOOKS_MAX).map(|(_, p)| p);
-        heaviest.into_iter().find(|p| self.workers.get(*p).is_some_and(|w| w.surplus() > 0))
+        self.ranking.heaviest().next().map(|(_, peer)| peer)
     }
 
     fn retract_half(&mut self, victim: PeerId, out: &mut Actions) {

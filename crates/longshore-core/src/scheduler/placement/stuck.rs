@@ -12,12 +12,13 @@ impl Machine {
         if !restriction.solo || self.workers.iter().any(|(_, w)| w.solo) {
             return;
         }
-        let admitted = |w: &crate::scheduler::worker::Worker| restriction.admits(w, &self.functions);
-        let chosen = self.ranking.lightest().find(|(_, p)| self.workers.get(*p).is_some_and(admitted));
-        if let Some((_, peer)) = chosen
+        let admitted = self.workers.iter().filter(|(_, w)| restriction.admits(w, &self.functions));
+        let chosen = admitted.min_by_key(|(peer, w)| (w.load_ns(), *peer)).map(|(peer, _)| peer);
+        if let Some(peer) = chosen
             && let Some(worker) = self.workers.get_mut(peer)
         {
             worker.solo = true;
+            self.ranking.touch(peer);
         }
     }
 
