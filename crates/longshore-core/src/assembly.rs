@@ -1,13 +1,18 @@
 //! Values that arrive in pieces.
 use bytes::{Bytes, BytesMut};
 use longshore_proto::client::Chunk;
-use longshore_proto::{Payload, Piece};
+use longshore_proto::piece::TAIL_BYTES_MIN;
+use longshore_proto::{Payload, Piece, Rope};
 
 /// A value of which some pieces have come.
+///
+/// A short first piece that came within its message stays apart from what follows it, if that came to lie in one place: a
+/// length, say, and all the bytes of a vector.
 #[derive(Debug)]
 pub(crate) struct Assembly {
     total: u64,
-    bytes: BytesMut,
+    head: Payload,
+    body: BytesMut,
 }
 
 /// Why a piece does not belong where it claims to.
@@ -27,7 +32,7 @@ impl Assembly {
             let is_whole = all.is_none() && chunk.offset == 0;
             return if is_whole { Ok(Some(chunk.bytes.into_payload())) } else { Err(BadChunk) };
         }
-        let (total, have) = all.as_ref().map_or((chunk.total, 0), |all| (all.total, all.bytes.len() as u64));
+        let (total, have) = all.as_ref().map_or((chunk.total, 0), |all| (all.total, all.nbytes()));
         let nbytes = chunk.bytes.nbytes() as u64;
         let after = have + nbytes;
         let is_empty_piece = nbytes == 0 && total > 0;
@@ -42,27 +47,59 @@ impl Assembly {
         if have == 0 && after == total {
             return Ok(Some(chunk.bytes.into_payload()));
         }
-        let building = match all {
-            Some(all) => all,
-            None => all.insert(Assembly::begin(total, &chunk)?),
-        };
-        chunk.bytes.join(&mut building.bytes);
+        match all {
+            Some(building) => building.join(chunk.bytes)?,
+            None => {
+                let mut building = Assembly { total, head: Payload::empty(), body: BytesMut::new() };
+                building.join(chunk.bytes)?;
+                *all = Some(building);
+            }
+        }
         if after < total {
             return Ok(None);
         }
-        Ok(all.take().map(|all| all.bytes.freeze().into()))
+        Ok(all.take().map(Assembly::finish))
     }
 
-    fn begin(total: u64, first: &Chunk) -> Result<Assembly, BadChunk> {
-        let capacity = usize::try_from(total).map_err(|_| BadChunk)?;
-        if matches!(first.bytes, Piece::Landed(_)) {
-            // Whoever read the first piece has seen to it that there is room behind it.
-            return Ok(Assembly { total, bytes: BytesMut::new() });
+    fn nbytes(&self) -> u64 {
+        (self.head.nbytes() + self.body.len()) as u64
+    }
+
+    /// Adds a piece, of which only the place was looked at.
+    fn join(&mut self, piece: Piece) -> Result<(), BadChunk> {
+        match piece {
+            Piece::Payload(first) if self.nbytes() == 0 && first.nbytes() < TAIL_BYTES_MIN => {
+                self.head = first;
+                return Ok(());
+            }
+            // Whoever read it has seen to it that there is room behind it.
+            Piece::Landed(_) => {}
+            Piece::Payload(_) => self.reserve()?,
+        }
+        piece.join(&mut self.body);
+        Ok(())
+    }
+
+    /// Makes room for the whole value, which lies in one place now.
+    fn reserve(&mut self) -> Result<(), BadChunk> {
+        if !self.body.is_empty() {
+            return Ok(());
         }
         let mut bytes = Vec::new();
+        let capacity = usize::try_from(self.total).map_err(|_| BadChunk)?;
         // Reserved memory is not touched before pieces come, so a lie costs address space only.
         bytes.try_reserve_exact(capacity).map_err(|_| BadChunk)?;
-        Ok(Assembly { total, bytes: BytesMut::from(Bytes::from(bytes)) })
+        self.body = BytesMut::from(Bytes::from(bytes));
+        Piece::from(std::mem::replace(&mut self.head, Payload::empty())).join(&mut self.body);
+        Ok(())
+    }
+
+    fn finish(self) -> Payload {
+        match self.head.to_bytes() {
+            Ok(head) => Rope::new(vec![head, self.body.freeze()]).into(),
+            // It was no local value when it came.
+            Err(_) => self.body.freeze().into(),
+        }
     }
 }
 
@@ -115,13 +152,28 @@ mod tests {
     }
 
     #[test]
+    fn a_short_beginning_stays_apart_from_what_landed() {
+        let mut all = None;
+        let mut room = BytesMut::from(&[7; 300][..]);
+        let place = room.as_ptr();
+        let first = room.split_to(100);
+        assert_eq!(Assembly::add(&mut all, chunk(302, 0, b"ab"), 400), Ok(None));
+        assert_eq!(Assembly::add(&mut all, landed(302, 2, first), 400), Ok(None));
+        let value = Assembly::add(&mut all, landed(302, 102, room), 400).unwrap().unwrap();
+        let Payload::Rope(rope) = value else { panic!("{value:?}") };
+        let parts: Vec<_> = rope.parts().iter().map(|part| part.len()).collect();
+        assert_eq!((parts, rope.parts()[1].as_ptr()), (vec![2, 300], place));
+    }
+
+    #[test]
     fn an_empty_value_is_whole_at_once() {
         assert_eq!(Assembly::add(&mut None, chunk(0, 0, b""), 10), Ok(Some(Payload::empty())));
     }
 
     #[test]
     fn gaps_lies_and_giants_are_refused_and_change_nothing() {
-        let begun = || Some(Assembly { total: 5, bytes: BytesMut::from(&b"ab"[..]) });
+        let begun =
+            || Some(Assembly { total: 5, head: Payload::copy_from(b"a"), body: BytesMut::from(&b"b"[..]) });
         for (before, bad) in [
             (None, chunk(5, 1, b"ab")),
             (None, chunk(11, 0, b"ab")),
@@ -134,9 +186,9 @@ mod tests {
             (begun(), chunk(5, 2, b"cdef")),
         ] {
             let mut all = before;
-            let have = all.as_ref().map(|all| all.bytes.clone());
+            let have = all.as_ref().map(|all| (all.head.clone(), all.body.clone()));
             assert_eq!(Assembly::add(&mut all, bad, 10), Err(BadChunk));
-            assert_eq!(all.map(|all| all.bytes), have);
+            assert_eq!(all.map(|all| (all.head, all.body)), have);
         }
     }
 }

@@ -90,6 +90,15 @@ impl Payload {
         }
     }
 
+    /// As [`Rope::head_nbytes`].
+    #[must_use]
+    pub fn head_nbytes(&self) -> usize {
+        match self {
+            Payload::Rope(rope) => rope.head_nbytes(),
+            Payload::Small(..) | Payload::Bytes(_) | Payload::Local(_) => 0,
+        }
+    }
+
     /// A range of the bytes, which must lie within; the whole of a local value, whatever the range.
     #[must_use]
     pub fn slice(&self, from: usize, to: usize) -> Payload {

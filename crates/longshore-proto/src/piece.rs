@@ -8,10 +8,17 @@ use serde::ser::{Serialize, Serializer};
 /// Pieces from this size on follow their message as a tail instead of being copied into it.
 pub const TAIL_BYTES_MIN: usize = 8 * 1024;
 
-/// Where the piece ends that begins at `from` of a value of `total` bytes. A last piece that would be too short to follow
-/// its message is part of the one before it, so that all of a large value comes to lie in one place.
+/// A value of one large buffer, from this size on, comes to lie apart from the few bytes before it.
+pub const APART_BYTES_MIN: usize = 256 * 1024;
+
+/// Where the piece ends that begins at `from` of a value of `total` bytes. The first `head` of them
+/// ([`Rope::head_nbytes`]) are a piece of their own. A last piece that would be too short to follow its message is part of
+/// the one before it, so that all of a large value comes to lie in one place.
 #[must_use]
-pub fn end_of_piece(from: usize, total: usize) -> usize {
+pub fn end_of_piece(from: usize, head: usize, total: usize) -> usize {
+    if from < head {
+        return head;
+    }
     let end = total.min(from + CHUNK_BYTES);
     if total - end < TAIL_BYTES_MIN { total } else { end }
 }
@@ -44,6 +51,15 @@ impl Piece {
         match self {
             Piece::Payload(payload) => payload.nbytes(),
             Piece::Landed(bytes) => bytes.len(),
+        }
+    }
+
+    /// As [`Rope::head_nbytes`].
+    #[must_use]
+    pub fn head_nbytes(&self) -> usize {
+        match self {
+            Piece::Payload(payload) => payload.head_nbytes(),
+            Piece::Landed(_) => 0,
         }
     }
 

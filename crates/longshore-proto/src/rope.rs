@@ -2,6 +2,7 @@
 //!
 //! A large buffer within a value would have to be copied for the encoding to lie in one place. It need not: the parts are
 //! written to the socket one after the other, and on the other side they lie in one place.
+use crate::piece::{APART_BYTES_MIN, TAIL_BYTES_MIN};
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
@@ -46,6 +47,27 @@ impl Rope {
             begin = end;
         }
         Rope::new(parts)
+    }
+
+    /// How many bytes stand before the one large buffer that is the rest of the value; 0 if that is not what it is. Whoever
+    /// receives the buffer by itself can go on using it as it is.
+    #[must_use]
+    pub fn head_nbytes(&self) -> usize {
+        match &*self.parts {
+            [head, body] if head.len() < TAIL_BYTES_MIN && body.len() >= APART_BYTES_MIN => head.len(),
+            _ => 0,
+        }
+    }
+
+    /// The parts, if nobody shares them.
+    ///
+    /// # Errors
+    /// The rope, as it was.
+    pub fn into_parts(mut self) -> Result<Vec<Bytes>, Rope> {
+        match Arc::get_mut(&mut self.parts) {
+            Some(parts) => Ok(parts.iter_mut().map(std::mem::take).collect()),
+            None => Err(self),
+        }
     }
 
     /// All bytes in one place: a copy, unless there is one part only.
@@ -94,6 +116,26 @@ mod tests {
         }
         assert_eq!(rope, Rope::from(Bytes::from_static(b"abcdefgh")));
         assert_ne!(rope, Rope::from(Bytes::from_static(b"abcdefgx")));
+    }
+
+    #[test]
+    fn one_large_buffer_stands_apart() {
+        let rope = |lens: &[usize]| Rope::new(lens.iter().map(|len| vec![1; *len].into()).collect());
+        assert_eq!(rope(&[5, APART_BYTES_MIN]).head_nbytes(), 5);
+        assert_eq!(rope(&[5, 0, APART_BYTES_MIN, 0]).head_nbytes(), 5);
+        for lens in [&[APART_BYTES_MIN][..], &[5, APART_BYTES_MIN - 1], &[5, APART_BYTES_MIN, 1]] {
+            assert_eq!(rope(lens).head_nbytes(), 0, "{lens:?}");
+        }
+        assert_eq!(rope(&[TAIL_BYTES_MIN, APART_BYTES_MIN]).head_nbytes(), 0);
+    }
+
+    #[test]
+    fn parts_that_are_shared_are_not_given_away() {
+        let rope = Rope::new(vec![Bytes::from_static(b"a"), Bytes::from_static(b"bc")]);
+        let shared = rope.clone();
+        let rope = rope.into_parts().unwrap_err();
+        drop(shared);
+        assert_eq!(rope.into_parts().unwrap(), [&b"a"[..], b"bc"]);
     }
 
     #[test]

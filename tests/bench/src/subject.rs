@@ -76,6 +76,10 @@ pub(crate) trait Subject {
     fn scatter(&mut self, bytes: usize, form: Form) -> anyhow::Result<Duration>;
     /// Brings an object of `bytes` that a worker made to the client; how long that took.
     fn gather(&mut self, bytes: usize, form: Form) -> anyhow::Result<Duration>;
+    /// The same where the client keeps the object and takes a copy.
+    fn gather_copy(&mut self, bytes: usize) -> anyhow::Result<Duration> {
+        self.gather(bytes, Form::Vec)
+    }
     /// Makes `objects` of `bytes` each on one worker, then uses each on another; how long the using took.
     fn exchange(&mut self, objects: usize, bytes: usize, form: Form) -> anyhow::Result<Duration>;
     /// Where its parts live.

@@ -90,7 +90,7 @@ impl Put {
     pub(super) fn next(&mut self) -> (Chunk, bool) {
         let total = self.value.nbytes();
         let is_whole = matches!(self.value, Payload::Local(_));
-        let end = if is_whole { total } else { end_of_piece(self.offset, total) };
+        let end = if is_whole { total } else { end_of_piece(self.offset, self.value.head_nbytes(), total) };
         let bytes = self.value.slice(self.offset, end).into();
         let chunk = Chunk { task: self.task, total: total as u64, offset: self.offset as u64, bytes };
         self.offset = end;

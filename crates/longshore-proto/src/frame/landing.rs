@@ -4,6 +4,7 @@
 //! it, so that whoever puts them together finds that they are together already ([`Piece::join`](crate::Piece::join)). This
 //! is about speed only: a piece that comes out of turn gets memory of its own.
 use super::{FrameError, Header};
+use crate::piece::TAIL_BYTES_MIN;
 use bytes::{Bytes, BytesMut};
 
 /// So much is made ready to be read into at once. What was just zeroed is still in the cache when bytes come.
@@ -35,8 +36,10 @@ impl Landing {
     pub(super) fn begin(&mut self, bytes: usize, place: Option<Place>) {
         let goes_on = place.is_some() && place == self.next && self.room.capacity() >= bytes;
         if !goes_on {
-            let whole = place.filter(|p| p.offset == 0).and_then(|p| usize::try_from(p.total).ok());
-            self.room = set_aside(whole.unwrap_or(bytes).max(bytes), bytes);
+            // Of a value that begins with a few bytes in a message, the rest is set aside.
+            let begins = place.filter(|p| p.offset < TAIL_BYTES_MIN as u64);
+            let rest = begins.and_then(|p| usize::try_from(p.total.saturating_sub(p.offset)).ok());
+            self.room = set_aside(rest.unwrap_or(bytes).max(bytes), bytes);
         }
         (self.have, self.checksum) = (0, 0);
         self.next = place.map(|p| Place { offset: p.offset.saturating_add(bytes as u64), ..p });

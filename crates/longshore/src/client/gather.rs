@@ -1,6 +1,6 @@
 //! Many values at once, in the shape their futures come in.
 use crate::error::TaskError;
-use crate::future::{CellRef, Group, TaskFuture, take};
+use crate::future::{CellRef, Group, TaskFuture, take, take_last};
 use crate::value::Value;
 use std::collections::BTreeMap;
 // tidy: allow(map): users' own maps are gathered too; nothing here depends on their order
@@ -74,7 +74,7 @@ impl<T: Value> Gather for TaskFuture<T> {
     }
 
     fn values(self) -> Result<T, TaskError> {
-        take(&self)
+        take_last(self)
     }
 }
 

@@ -143,7 +143,8 @@ impl<R> Client<R> {
     }
 
     /// The values of futures, in the shape the futures come in: a `Vec`, an array, a tuple, a map, an `Option`, nested,
-    /// or references to these.
+    /// or references to these. A large vector or text is copied out of a future that is given by reference, since it stays
+    /// there too, and moved out of one that is given by value and has no clones.
     ///
     /// # Errors
     /// The first failure that is seen, at once. The other tasks go on as long as somebody holds their futures.

@@ -163,6 +163,11 @@ impl Session {
         result
     }
 
+    /// Whether a task is this session's alone: no other submission can mean the same one.
+    pub(crate) fn is_private(&self, id: TaskId) -> bool {
+        id.origin == self.id.0
+    }
+
     /// A future's last handle is gone.
     pub(crate) fn dropped(&self, token: TokenRef, released: bool) {
         self.with(|shared| {

@@ -236,6 +236,25 @@ impl Cell {
         Poll::Pending
     }
 
+    /// Moves the value out, if it is here and only one handle is left, which is about to be dropped.
+    pub(crate) fn take_value(&self) -> Option<StoredValue> {
+        let is_last = self.handles.load(Ordering::Acquire) == 1;
+        // Of a task that others may submit too, another future may be told what this one knows.
+        let is_only = self.session.as_ref().is_some_and(|session| session.is_private(self.id));
+        if !is_last || !is_only {
+            return None;
+        }
+        let mut state = self.lock();
+        if !matches!(&*state, State::Value(_)) {
+            return None;
+        }
+        let gone = TaskError::local(TaskErrorKind::Lost, "", "its value was moved out of its last handle");
+        match std::mem::replace(&mut *state, State::Failed(gone)) {
+            State::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+
     fn ask(&self) {
         if let Some(session) = &self.session {
             session.bring(self.id);

@@ -21,7 +21,7 @@ pub(crate) use group::Group;
 pub(crate) use park::park_on;
 pub use status::TaskStatus;
 pub use task_future::TaskFuture;
-pub(crate) use task_future::{cancel, retry, take};
+pub(crate) use task_future::{cancel, retry, take, take_last};
 pub use wait::Wait;
 pub(crate) use waiter::Wakes;
 

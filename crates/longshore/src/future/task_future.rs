@@ -219,15 +219,7 @@ fn value_of<T: Value>(here: Here) -> Result<T, DecodeError> {
         Here::Small(len, bytes) => return decode(&bytes[..usize::from(len).min(bytes.len())], None),
         Here::Value(stored) => stored,
     };
-    if !stored.is_typed()
-        && let Ok(Payload::Bytes(bytes)) = stored.payload()
-    {
-        // Straight from the bytes: a typed form that others share would have to be copied again.
-        return decode(&bytes, Some(&bytes));
-    }
-    let shared = stored.typed::<T>()?;
-    drop(stored);
-    Ok(Arc::unwrap_or_clone(shared))
+    stored.into_owned()
 }
 
 fn undecodable<T>(e: DecodeError) -> TaskError {
@@ -246,6 +238,17 @@ pub(crate) fn take<T: Value>(future: &TaskFuture<T>) -> Result<T, TaskError> {
             let message = "the value went away again while others were waited for; await it once more";
             Err(TaskError::local(TaskErrorKind::Lost, "", message))
         }
+    }
+}
+
+/// The value of a future that is done, moved out of it if no other handle stands for the task.
+///
+/// # Errors
+/// As [`take`].
+pub(crate) fn take_last<T: Value>(future: TaskFuture<T>) -> Result<T, TaskError> {
+    match future.cell.take_value() {
+        Some(value) => value.into_owned().map_err(undecodable::<T>),
+        None => take(&future),
     }
 }
 

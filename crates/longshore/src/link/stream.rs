@@ -113,7 +113,7 @@ impl<In, Out> Stream<In, Out> {
         while self.output.frames.len() < UNPARK_BACKLOG_BYTES
             && let Some(Parked { message, value, begun, next }) = self.parked.front_mut()
         {
-            let (from, end) = (*next, end_of_piece(*next, value.nbytes()));
+            let (from, end) = (*next, end_of_piece(*next, value.head_nbytes(), value.nbytes()));
             if let Some(chunk) = message.chunk() {
                 chunk.offset += (from - *begun) as u64;
                 chunk.bytes = value.slice(from, end).into();
@@ -274,7 +274,7 @@ impl<In: Incoming> Input<In> {
 
 /// Whether this is more than one piece.
 fn is_parted(bytes: &Piece) -> bool {
-    !bytes.is_local() && end_of_piece(0, bytes.nbytes()) < bytes.nbytes()
+    !bytes.is_local() && end_of_piece(0, bytes.head_nbytes(), bytes.nbytes()) < bytes.nbytes()
 }
 
 impl Output {

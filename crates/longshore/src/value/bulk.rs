@@ -5,9 +5,9 @@
 use super::decode::{DecodeError, Decoder};
 use super::lend::LEND_BYTES_MIN;
 use bytemuck::NoUninit;
-use bytes::Bytes;
-use longshore_proto::Rope;
-use std::any::Any;
+use bytes::{Buf, Bytes};
+use longshore_proto::{Payload, Rope};
+use std::any::{Any, TypeId};
 use std::sync::Arc;
 
 /// Writes `value` if it is one of the types known here.
@@ -60,6 +60,68 @@ pub(super) fn decode<T: 'static>(decoder: &mut Decoder<'_>) -> Option<Result<T, 
     Some(outcome.and_then(|()| slot.ok_or(DecodeError::Truncated)))
 }
 
+/// Whether a `T` is the memory its bytes lie in, so that [`take_over`] may make one without a copy.
+pub(super) fn is_memory<T: 'static>() -> bool {
+    [TypeId::of::<Vec<u8>>(), TypeId::of::<String>()].contains(&TypeId::of::<T>())
+}
+
+/// Makes a `T` of an encoded form that nobody else holds, without a copy.
+///
+/// # Errors
+/// The payload, if that cannot be.
+pub(super) fn take_over<T: 'static>(payload: Payload) -> Result<T, Payload> {
+    let mut slot: Option<T> = None;
+    let any: &mut dyn Any = &mut slot;
+    if let Some(slot) = any.downcast_mut::<Option<Vec<u8>>>() {
+        *slot = Some(body(payload)?);
+    } else if let Some(slot) = any.downcast_mut::<Option<String>>() {
+        let text = String::from_utf8(body(payload)?);
+        *slot = Some(text.map_err(|e| Payload::from(run_of(e.into_bytes().into())))?);
+    } else {
+        return Err(payload);
+    }
+    slot.ok_or_else(Payload::empty)
+}
+
+/// The bytes behind a length, if they are all there is and nobody else holds them.
+fn body(payload: Payload) -> Result<Vec<u8>, Payload> {
+    let body = match payload {
+        Payload::Bytes(mut bytes) => {
+            let mut decoder = Decoder::new(&bytes);
+            let (len, left) = (decoder.len(), decoder.left());
+            if len != Ok(left) || !bytes.is_unique() {
+                return Err(bytes.into());
+            }
+            bytes.advance(bytes.len() - left);
+            bytes
+        }
+        Payload::Rope(rope) => {
+            let [head, body] = rope.parts() else { return Err(rope.into()) };
+            let mut length = Decoder::new(head);
+            if length.len() != Ok(body.len()) || length.left() > 0 {
+                return Err(rope.into());
+            }
+            let mut parts = rope.into_parts()?;
+            match parts.pop() {
+                Some(body) if body.is_unique() => body,
+                body => {
+                    parts.extend(body);
+                    return Err(Rope::new(parts).into());
+                }
+            }
+        }
+        other => return Err(other),
+    };
+    Ok(body.into())
+}
+
+/// Bytes behind their length.
+fn run_of(bytes: Bytes) -> Rope {
+    let mut length = Vec::new();
+    put_varint(bytes.len() as u64, &mut length);
+    Rope::new(vec![length.into(), bytes])
+}
+
 /// The encoded form of a large value of one of the types known here, which stays where it is.
 pub(super) fn encode_shared(value: &Arc<dyn Any + Send + Sync>) -> Option<Rope> {
     // Elsewhere the bytes of a float are not those that travel.
@@ -73,6 +135,7 @@ pub(super) fn encode_shared(value: &Arc<dyn Any + Send + Sync>) -> Option<Rope> 
         return None;
     }
     let mut length = Vec::new();
+    // Of a vector of floats that is not the number of bytes.
     put_varint(len as u64, &mut length);
     Some(Rope::new(vec![length.into(), bytes]))
 }

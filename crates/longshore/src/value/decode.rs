@@ -6,6 +6,7 @@
 use super::element::Elements;
 use super::{bulk, lend};
 use bytes::Bytes;
+use longshore_proto::Rope;
 use serde::de::{self, DeserializeOwned, Visitor};
 use std::fmt::Display;
 
@@ -71,10 +72,25 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(
     bytes: &[u8],
     shared: Option<&Bytes>,
 ) -> Result<T, DecodeError> {
-    let mut decoder = Decoder { rest: bytes, depth: 0, shared };
+    let mut decoder = Decoder { shared, ..Decoder::new(bytes) };
     let value = decode_next(&mut decoder)?;
     decoder.finish()?;
     Ok(value)
+}
+
+/// Reads a `T` that takes all of these parts, of which it may keep a share of the largest.
+///
+/// # Errors
+/// When the bytes are no `T`, or more than a `T`.
+pub(crate) fn decode_parts<T: DeserializeOwned + 'static>(rope: &Rope) -> Result<T, DecodeError> {
+    let mut decoder = Decoder::of_parts(rope.parts());
+    let value = decode_next(&mut decoder).and_then(|value| decoder.finish().map(|()| value));
+    if value.is_ok() || rope.parts().len() < 2 {
+        return value;
+    }
+    // Not what the parts were cut for. Perhaps they are a `T` when they lie together.
+    let bytes = rope.to_bytes();
+    decode(&bytes, Some(&bytes))
 }
 
 /// Reads a `T` and leaves what follows it.
@@ -92,47 +108,73 @@ fn decode_next<T: DeserializeOwned + 'static>(decoder: &mut Decoder<'_>) -> Resu
 #[derive(Debug)]
 pub(crate) struct Decoder<'de> {
     rest: &'de [u8],
+    /// What comes after `rest`. Nothing that is read in one go reaches from one part into the next.
+    later: &'de [Bytes],
+    later_nbytes: usize,
     depth: u32,
-    /// The buffer that `rest` is part of, where values may keep a share of it.
+    /// The buffer that `rest` is part of or will be, where values may keep a share of it.
     shared: Option<&'de Bytes>,
 }
 
 impl<'de> Decoder<'de> {
     pub(crate) fn new(rest: &'de [u8]) -> Self {
-        Decoder { rest, depth: 0, shared: None }
+        Decoder { rest, later: &[], later_nbytes: 0, depth: 0, shared: None }
+    }
+
+    fn of_parts(parts: &'de [Bytes]) -> Self {
+        let later_nbytes = parts.iter().map(Bytes::len).sum();
+        let shared = parts.iter().max_by_key(|part| part.len());
+        Decoder { later: parts, later_nbytes, shared, ..Decoder::new(&[]) }
     }
 
     /// Reads from a buffer of which values may keep a share.
     #[cfg(test)]
     pub(super) fn shared(buffer: &'de Bytes) -> Self {
-        Decoder { rest: buffer, depth: 0, shared: Some(buffer) }
+        Decoder { shared: Some(buffer), ..Decoder::new(buffer) }
     }
 
     /// How many bytes are left.
     pub(super) fn left(&self) -> usize {
-        self.rest.len()
+        self.rest.len() + self.later_nbytes
     }
 
     pub(crate) fn finish(&self) -> Result<(), DecodeError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes(self.rest.len())) }
+        if self.left() == 0 { Ok(()) } else { Err(DecodeError::TrailingBytes(self.left())) }
     }
 
     pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
-        let (first, rest) = self.rest.split_first().ok_or(DecodeError::Truncated)?;
+        let Some((first, rest)) = self.rest.split_first() else {
+            return self.next_part().and_then(Self::byte);
+        };
         self.rest = rest;
         Ok(*first)
     }
 
     pub(crate) fn take(&mut self, n: usize) -> Result<&'de [u8], DecodeError> {
-        let (taken, rest) = self.rest.split_at_checked(n).ok_or(DecodeError::Truncated)?;
+        let Some((taken, rest)) = self.rest.split_at_checked(n) else {
+            return self.next_part().and_then(|decoder| decoder.take(n));
+        };
         self.rest = rest;
         Ok(taken)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        let Some((taken, rest)) = self.rest.split_first_chunk() else {
+            return self.next_part().and_then(Self::array);
+        };
         self.rest = rest;
         Ok(*taken)
+    }
+
+    /// Goes on to the next part, if this one is at its end.
+    #[cold]
+    fn next_part(&mut self) -> Result<&mut Self, DecodeError> {
+        let (true, Some((part, later))) = (self.rest.is_empty(), self.later.split_first()) else {
+            return Err(DecodeError::Truncated);
+        };
+        (self.rest, self.later) = (part, later);
+        self.later_nbytes -= part.len();
+        Ok(self)
     }
 
     fn varint(&mut self, bits: u32) -> Result<u128, DecodeError> {
@@ -172,7 +214,8 @@ impl<'de> Decoder<'de> {
 
     /// An owned share of bytes taken from here.
     pub(super) fn share(&self, taken: &[u8]) -> Bytes {
-        self.shared.map_or_else(|| Bytes::copy_from_slice(taken), |buffer| buffer.slice_ref(taken))
+        let share = self.shared.and_then(|buffer| lend::share_of(buffer, taken));
+        share.unwrap_or_else(|| Bytes::copy_from_slice(taken))
     }
 
     fn text(&mut self) -> Result<&'de str, DecodeError> {

@@ -77,11 +77,13 @@ pub(super) fn keep(slice: &[u8]) -> Bytes {
     if slice.len() < LEND_BYTES_MIN {
         return Bytes::copy_from_slice(slice);
     }
-    let share = SOURCE.with_borrow(|source| {
-        let source = source.as_ref()?;
-        let at = (slice.as_ptr() as usize).checked_sub(source.as_ptr() as usize)?;
-        let end = at.checked_add(slice.len())?;
-        (end <= source.len()).then(|| source.slice(at..end))
-    });
+    let share = SOURCE.with_borrow(|source| share_of(source.as_ref()?, slice));
     share.unwrap_or_else(|| Bytes::copy_from_slice(slice))
+}
+
+/// A share of a buffer, if the slice is part of it.
+pub(super) fn share_of(buffer: &Bytes, slice: &[u8]) -> Option<Bytes> {
+    let at = (slice.as_ptr() as usize).checked_sub(buffer.as_ptr() as usize)?;
+    let end = at.checked_add(slice.len())?;
+    (end <= buffer.len()).then(|| buffer.slice(at..end))
 }

@@ -9,6 +9,7 @@ mod bulk;
 mod decode;
 mod element;
 mod encode;
+mod landed;
 mod lend;
 mod scalar;
 mod size;

@@ -1,7 +1,8 @@
 //! One value, in whichever form it is needed.
 use super::encode::encode_shared;
+use super::landed::{Landed, decode_payload};
 use super::scalar::is_scalar;
-use super::{DecodeError, EncodeError, Value, decode, nbytes_hint};
+use super::{DecodeError, EncodeError, Value, nbytes_hint};
 use bytes::Bytes;
 use longshore_proto::{LocalValue, Payload, Rope};
 use serde::Serialize;
@@ -16,7 +17,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 #[derive(Clone)]
 pub struct StoredValue(Arc<Forms>);
 
-type AnyValue = dyn Any + Send + Sync;
+pub(super) type AnyValue = dyn Any + Send + Sync;
 
 struct Forms {
     forms: Made,
@@ -26,8 +27,17 @@ struct Forms {
 
 /// Which form was there first.
 enum Made {
-    Typed { typed: Arc<AnyValue>, methods: &'static Methods, encoded: OnceLock<Payload> },
-    Encoded { encoded: Payload, typed: OnceLock<Arc<AnyValue>> },
+    Typed {
+        typed: Arc<AnyValue>,
+        methods: &'static Methods,
+        encoded: OnceLock<Payload>,
+    },
+    Encoded {
+        encoded: Payload,
+        typed: OnceLock<Arc<AnyValue>>,
+    },
+    /// Encoded, and large.
+    Landed(Landed),
 }
 
 /// What is left of a type when it has been forgotten.
@@ -74,7 +84,10 @@ impl StoredValue {
         {
             return stored.clone();
         }
-        Self::new(Made::Encoded { encoded: payload, typed: OnceLock::new() })
+        Self::new(match Landed::of(payload) {
+            Ok(landed) => Made::Landed(landed),
+            Err(encoded) => Made::Encoded { encoded, typed: OnceLock::new() },
+        })
     }
 
     fn new(forms: Made) -> Self {
@@ -85,6 +98,7 @@ impl StoredValue {
     pub(crate) fn payload(&self) -> Result<Payload, EncodeError> {
         let (typed, methods, encoded) = match &self.0.forms {
             Made::Encoded { encoded, .. } => return Ok(encoded.clone()),
+            Made::Landed(landed) => return landed.payload(),
             Made::Typed { typed, methods, encoded } => (typed, methods, encoded),
         };
         if let Some(encoded) = encoded.get() {
@@ -139,9 +153,31 @@ impl StoredValue {
         self.make_typed::<T>()?.downcast_ref::<T>().ok_or_else(|| self.other_type::<T>())
     }
 
+    /// The value as a `T` of one's own: taken out if this is the last handle, else a copy.
+    ///
+    /// # Errors
+    /// When the value is not a `T`.
+    pub(crate) fn into_owned<T: Value>(mut self) -> Result<T, DecodeError> {
+        if let Some(Forms { forms: Made::Landed(landed), .. }) = Arc::get_mut(&mut self.0)
+            && let Some(value) = landed.take_owned()
+        {
+            return Ok(value);
+        }
+        if !self.is_typed()
+            && let Ok(encoded) = self.payload()
+        {
+            // Straight from the bytes: a typed form that others share would have to be copied again.
+            return decode_payload(&encoded);
+        }
+        let shared = self.typed::<T>()?;
+        drop(self);
+        Ok(Arc::unwrap_or_clone(shared))
+    }
+
     fn make_typed<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<&Arc<AnyValue>, DecodeError> {
         let (encoded, made) = match &self.0.forms {
             Made::Typed { typed, .. } => return Ok(typed),
+            Made::Landed(landed) => return landed.make_typed::<T>(),
             Made::Encoded { encoded, typed } => (encoded, typed),
         };
         if let Some(typed) = made.get() {
@@ -151,14 +187,7 @@ impl StoredValue {
         if let Some(typed) = made.get() {
             return Ok(typed);
         }
-        let value: T = match encoded {
-            Payload::Bytes(bytes) => decode(bytes, Some(bytes))?,
-            small @ Payload::Small(..) => decode(small.as_bytes().unwrap_or_default(), None)?,
-            other => {
-                let bytes = other.to_bytes().map_err(DecodeError::Refused)?;
-                decode(&bytes, Some(&bytes))?
-            }
-        };
+        let value: T = decode_payload(encoded)?;
         Ok(made.get_or_init(|| Arc::new(value)))
     }
 
@@ -172,7 +201,7 @@ impl StoredValue {
     fn type_name(&self) -> Option<&'static str> {
         match &self.0.forms {
             Made::Typed { methods, .. } => Some((methods.type_name)()),
-            Made::Encoded { .. } => None,
+            Made::Encoded { .. } | Made::Landed(_) => None,
         }
     }
 
@@ -180,6 +209,7 @@ impl StoredValue {
     pub(crate) fn nbytes_hint(&self) -> usize {
         match &self.0.forms {
             Made::Encoded { encoded, .. } => encoded.nbytes(),
+            Made::Landed(landed) => landed.nbytes(),
             Made::Typed { typed, methods, encoded } => {
                 encoded.get().map_or_else(|| (methods.nbytes)(&**typed), Payload::nbytes)
             }
@@ -191,6 +221,7 @@ impl StoredValue {
         match &self.0.forms {
             Made::Typed { .. } => true,
             Made::Encoded { typed, .. } => typed.get().is_some(),
+            Made::Landed(landed) => landed.is_typed(),
         }
     }
 }

@@ -69,7 +69,7 @@ impl Sender {
             });
         };
         let total = bytes.nbytes();
-        let (offset, end) = (*sent, end_of_piece(*sent, total));
+        let (offset, end) = (*sent, end_of_piece(*sent, bytes.head_nbytes(), total));
         let piece = Payload::from(bytes.slice(offset, end)).into();
         let chunk = Chunk { task, total: total as u64, offset: offset as u64, bytes: piece };
         *sent = end;
@@ -137,6 +137,18 @@ mod tests {
         let (size, total) = (CHUNK_BYTES as u64, (CHUNK_BYTES + more) as u64);
         assert_eq!(seen, [(1, total, 0, CHUNK_BYTES), (1, total, size, more), (2, 0, 0, 0)]);
         assert!(sender.is_empty());
+    }
+
+    #[test]
+    fn what_stands_before_a_large_buffer_goes_ahead() {
+        let mut sender = Sender::default();
+        let parts = vec![Bytes::from_static(b"head"), vec![7; CHUNK_BYTES + 10_000].into()];
+        sender.push(handle(1), Rope::new(parts).into(), &mut |_| 0);
+        let mut seen = vec![];
+        while let Some(Piece::Data(chunk)) = sender.next(0) {
+            seen.push((chunk.offset, chunk.bytes.nbytes()));
+        }
+        assert_eq!(seen, [(0, 4), (4, CHUNK_BYTES), (4 + CHUNK_BYTES as u64, 10_000)]);
     }
 
     #[test]

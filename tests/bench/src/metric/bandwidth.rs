@@ -23,6 +23,7 @@ impl Metric for Bandwidth {
                 Column::new("gather", "MiB/s"),
                 Column::new("scatter_blob", "MiB/s"),
                 Column::new("gather_blob", "MiB/s"),
+                Column::new("gather_copy", "MiB/s"),
             ]
         }
     }
@@ -39,6 +40,7 @@ impl Metric for Bandwidth {
             took.push(subject.scatter(n << 20, form)?);
             took.push(subject.gather(n << 20, form)?);
         }
+        took.push(subject.gather_copy(n << 20)?);
         Ok(took.into_iter().map(|took| n as f64 / took.as_secs_f64()).collect())
     }
 

@@ -103,11 +103,8 @@ impl<R: BlockOn> Longshore<R> {
     fn gather_one<T: Object>(&self, bytes: usize) -> anyhow::Result<Duration> {
         let object = self.made::<T>(bytes)?;
         let begin = Instant::now();
-        let found = self.client().gather(&object)?;
-        let took = begin.elapsed();
-        expect("the gathered object", found.len() as u64, bytes as u64)?;
-        expect("its last byte", found.last().map_or(0, |byte| u64::from(*byte)), 7)?;
-        Ok(took)
+        let found = self.client().gather(object)?;
+        check(&found, bytes, begin)
     }
 
     fn exchange_all<T: Object>(&self, objects: usize, bytes: usize) -> anyhow::Result<Duration> {
@@ -121,6 +118,14 @@ impl<R: BlockOn> Longshore<R> {
         expect("what was exchanged", lengths.into_iter().sum::<usize>() as u64, (objects * bytes) as u64)?;
         Ok(took)
     }
+}
+
+/// How long an object was on its way.
+fn check(found: &[u8], bytes: usize, begin: Instant) -> anyhow::Result<Duration> {
+    let took = begin.elapsed();
+    expect("the gathered object", found.len() as u64, bytes as u64)?;
+    expect("its last byte", found.last().map_or(0, |byte| u64::from(*byte)), 7)?;
+    Ok(took)
 }
 
 impl<R: BlockOn> Subject for Longshore<R> {
@@ -199,6 +204,13 @@ impl<R: BlockOn> Subject for Longshore<R> {
             Form::Vec => self.gather_one::<Vec<u8>>(bytes),
             Form::Blob => self.gather_one::<Blob>(bytes),
         }
+    }
+
+    fn gather_copy(&mut self, bytes: usize) -> anyhow::Result<Duration> {
+        let object = self.made::<Vec<u8>>(bytes)?;
+        let begin = Instant::now();
+        let found = self.client().gather(&object)?;
+        check(&found, bytes, begin)
     }
 
     fn exchange(&mut self, objects: usize, bytes: usize, form: Form) -> anyhow::Result<Duration> {

@@ -7,7 +7,7 @@ use futures_lite::future::{block_on, zip};
 use longshore_proto::client::Chunk;
 use longshore_proto::frame::{FrameError, FrameWriter, HEADER_BYTES};
 use longshore_proto::limit::CHUNK_BYTES;
-use longshore_proto::{Payload, PeerReply, Piece, TaskHandle, WorkerToScheduler};
+use longshore_proto::{Payload, PeerReply, Piece, Rope, TaskHandle, WorkerToScheduler};
 use proptest::prelude::*;
 use std::io;
 use std::task::Poll;
@@ -125,6 +125,36 @@ proptest! {
         prop_assert!(got.len() < 2);
         prop_assert!(!matches!(lost, LinkError::Closed));
     }
+}
+
+#[test]
+fn what_follows_a_short_beginning_comes_to_lie_at_the_beginning_of_memory_of_its_own() {
+    let (mut a, mut b) = joined::<PeerReply>(100_000, vec![]);
+    let body = content(2 * CHUNK_BYTES + 20_000);
+    let value = Payload::from(Rope::new(vec![Bytes::from_static(b"head"), body.clone()]));
+    let total = value.nbytes() as u64;
+    let whole = Chunk { task: task(1), total, offset: 0, bytes: value.into() };
+    let sending = async {
+        a.send(PeerReply::Data(whole)).unwrap();
+        flush(&mut a).await.unwrap();
+    };
+    let ((), got) = block_on(zip(sending, receive(&mut b, 4)));
+    let pieces = got.0.into_iter().map(|reply| match reply {
+        PeerReply::Data(chunk) => (chunk.offset, chunk.bytes),
+        other => panic!("{other:?}"),
+    });
+    let mut all = BytesMut::new();
+    let mut places = vec![];
+    for (offset, piece) in pieces.skip(1) {
+        let Piece::Landed(bytes) = &piece else { panic!("{piece:?}") };
+        places.push((offset, bytes.as_ptr()));
+        piece.join(&mut all);
+    }
+    let begin = all.as_ptr();
+    assert_eq!(places[0], (4, begin));
+    assert_eq!(places[1], (4 + CHUNK_BYTES as u64, begin.wrapping_add(CHUNK_BYTES)));
+    assert_eq!(all, body);
+    assert_eq!(all.capacity(), body.len(), "no more was set aside than that");
 }
 
 #[test]

@@ -1,3 +1,4 @@
+mod landed;
 mod large;
 
 use super::decode::DEPTH_MAX;
