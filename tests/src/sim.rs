@@ -5,6 +5,8 @@
 //! when the clients are done nothing may be left on the scheduler.
 mod client;
 mod cluster;
+#[cfg(test)]
+mod idle;
 mod oracle;
 mod plan;
 mod task;

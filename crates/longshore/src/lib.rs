@@ -7,6 +7,7 @@ extern crate self as longshore;
 #[path = "private.rs"]
 pub mod __private;
 mod address;
+mod alarm;
 pub mod blocking;
 pub mod call;
 pub mod client;

@@ -17,8 +17,6 @@ pub trait Token: Clone + PartialEq {
 /// The bounds and times of a client.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Something is sent at least this often.
-    pub heartbeat_interval: Duration,
     /// A scheduler that has said nothing for this long is lost.
     pub silence_max: Duration,
     /// A transfer that has not moved for this long is tried another way.
@@ -34,7 +32,6 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
-            heartbeat_interval: Duration::from_secs(1),
             silence_max: Duration::from_secs(15),
             stall_max: Duration::from_secs(10),
             redial_after: Duration::from_secs(10),

@@ -38,6 +38,7 @@ use longshore_proto::query::Answer;
 use longshore_proto::{ClientToScheduler, Payload, PeerId, PeerReply, SchedulerToClient, TaskId, Time};
 use push::push_failed;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use table::Futures;
 
 /// Where a session is in its life.
@@ -68,10 +69,8 @@ pub struct Machine<D> {
     fenced: HashMap<TaskId, u32, FixedState>,
     /// Open questions, and when their askers give up.
     questions: BTreeMap<u32, Option<Time>>,
-    sent_at: Time,
+    /// When the scheduler last said something.
     heard_at: Time,
-    /// When the machine last ran: a gap means that this process itself stood still.
-    ran_at: Time,
     stale: u64,
     story: Story,
 }
@@ -93,9 +92,7 @@ impl<D: Token> Machine<D> {
             fences: BTreeMap::new(),
             fenced: HashMap::default(),
             questions: BTreeMap::new(),
-            sent_at: now,
             heard_at: now,
-            ran_at: now,
             stale: 0,
             story,
         }
@@ -127,18 +124,12 @@ impl<D: Token> Machine<D> {
 
     /// Ends a batch of events: asks for stored values, many in one message.
     pub fn finish(&mut self, now: Time, out: &mut Actions<D>) {
-        self.ran_at = now;
         while let Some(route) = self.ready.pop_first() {
             self.pump(now, route, out);
             if self.lanes.get(&route).is_some_and(Lane::is_idle) {
                 self.lanes.remove(&route);
             }
         }
-    }
-
-    /// The driver sent something on the scheduler's link.
-    pub fn sent(&mut self, now: Time) {
-        self.sent_at = now;
     }
 
     /// When [`Event::Tick`] is due.
@@ -151,10 +142,7 @@ impl<D: Token> Machine<D> {
         let owing = |(_, lane): &(&Route, &Lane)| lane.awaits_peer();
         let peers = self.lanes.iter().filter(|(route, _)| **route != Route::Scheduler);
         let stalls = peers.filter(owing).map(|(_, lane)| lane.moved_at + self.config.stall_max);
-        let link = (self.phase == Phase::Up).then(|| {
-            let heartbeat = self.sent_at + self.config.heartbeat_interval;
-            heartbeat.min(self.heard_at + self.config.silence_max)
-        });
+        let link = (self.phase == Phase::Up).then(|| self.heard_at + self.config.silence_max);
         questions.chain(stalls).chain(link).min()
     }
 
@@ -238,7 +226,7 @@ impl<D: Token> Machine<D> {
     fn on_link_up(&mut self, now: Time) {
         self.story.note(now, "link up", 0);
         self.phase = Phase::Up;
-        (self.sent_at, self.heard_at) = (now, now);
+        self.heard_at = now;
         self.ready.extend(self.lanes.keys());
     }
 
@@ -289,7 +277,7 @@ impl<D: Token> Machine<D> {
             SchedulerToClient::Data { id, chunk } => self.on_chunk(now, id, Route::Scheduler, chunk, out),
             SchedulerToClient::Answer { request, answer } => self.on_answer(request, answer, out),
             SchedulerToClient::Notice { text } => out.push(Action::Notice(text)),
-            SchedulerToClient::Heartbeat => {}
+            SchedulerToClient::Heartbeat => out.push(Action::Send(ClientToScheduler::Heartbeat)),
             SchedulerToClient::Goodbye { reason } => self.end(now, Ending::Lost { reason }, out),
         }
     }
@@ -387,21 +375,19 @@ impl<D: Token> Machine<D> {
         if now >= self.heard_at + self.config.silence_max {
             let silence = now.since(self.heard_at).as_secs();
             let reason = format!("the scheduler has not been heard of for {silence} s");
-            return self.end(now, Ending::Lost { reason }, out);
-        }
-        if now >= self.sent_at + self.config.heartbeat_interval {
-            self.sent_at = now;
-            out.push(Action::Send(ClientToScheduler::Heartbeat));
+            self.end(now, Ending::Lost { reason }, out);
         }
     }
 
     /// A process that was stopped, or a thread that a user blocked, must not mistake its own pause for the scheduler's
-    /// silence: what was said meanwhile gets the time of a few heartbeats to come in.
+    /// silence: it gets the time from one of its heartbeats to the next.
     fn forgive_own_pause(&mut self, now: Time) {
-        let grace = self.config.heartbeat_interval * 3;
-        if now.since(self.ran_at) > grace {
-            self.story.note(now, "stood still, ms", now.since(self.ran_at).as_millis() as u64);
-            self.heard_at = self.heard_at.max(now + grace - self.config.silence_max);
+        const LATE: Duration = Duration::from_secs(1);
+        const GRACE: Duration = Duration::from_secs(6);
+        let late = self.deadline().map_or(Duration::ZERO, |due| now.since(due));
+        if late > LATE {
+            self.story.note(now, "called late, ms", late.as_millis() as u64);
+            self.heard_at = self.heard_at.max(now + GRACE - self.config.silence_max);
             self.lanes.values_mut().for_each(|lane| lane.moved_at = now);
         }
     }

@@ -14,9 +14,7 @@ pub struct Config {
     pub assigned_len_max: usize,
     /// A run of tasks goes to one worker until it is this far ahead of the next.
     pub placement_slack: Duration,
-    /// How often peers are told that the scheduler lives, and looked after.
-    pub heartbeat_interval: Duration,
-    /// A peer silent for longer is lost.
+    /// A peer silent for as long is lost.
     pub lease: Duration,
     /// How long a function may be unknown to all workers before its tasks fail.
     pub unknown_function_grace: Duration,
@@ -30,6 +28,17 @@ pub struct Config {
     pub story_len_max: usize,
 }
 
+/// Workers and clients give a scheduler up that says nothing for 15 s, and a word may be late.
+const HEARTBEAT_INTERVAL_MAX: Duration = Duration::from_secs(5);
+
+impl Config {
+    /// How often peers are told that the scheduler lives and asked whether they do: as seldom as leaves two more tries
+    /// before somebody is given up.
+    pub(super) fn heartbeat_interval(&self) -> Duration {
+        (self.lease / 3).min(HEARTBEAT_INTERVAL_MAX)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -38,7 +47,6 @@ impl Default for Config {
             prefetch_window: Duration::from_millis(5),
             assigned_len_max: 4096,
             placement_slack: Duration::from_micros(200),
-            heartbeat_interval: Duration::from_secs(1),
             lease: Duration::from_secs(15),
             unknown_function_grace: Duration::from_secs(5),
             no_worker_notice_after: Duration::from_secs(3),

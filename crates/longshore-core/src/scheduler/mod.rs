@@ -26,6 +26,7 @@ mod function;
 mod peer;
 mod placement;
 mod plan;
+mod pulse;
 mod query;
 mod relay;
 mod run;
@@ -48,6 +49,7 @@ use longshore_proto::{
     WorkerToScheduler,
 };
 use placement::{Classes, Ranking};
+use pulse::Pulse;
 use relay::Relay;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -177,7 +179,7 @@ pub struct Machine {
     stale: Stale,
     next_seq: u64,
     finished_total: u64,
-    next_sweep: Option<Time>,
+    pulse: Pulse,
     /// Since when tasks have queued while no worker took any.
     starving_since: Option<Time>,
     starving_noticed: bool,
@@ -218,7 +220,7 @@ impl Machine {
             stale: Stale::default(),
             next_seq: 0,
             finished_total: 0,
-            next_sweep: None,
+            pulse: Pulse::default(),
             starving_since: None,
             starving_noticed: false,
             rebalance_at: None,
@@ -251,18 +253,19 @@ impl Machine {
     /// Assigns what can be assigned. Call once after each batch of events, and whenever [`deadline`](Self::deadline) has passed.
     pub fn schedule(&mut self, now: Time, out: &mut Actions) {
         self.now = now;
-        self.sweep(out);
+        self.keep_time(out);
         self.settle(out);
         self.place(out);
         self.rebalance(out);
         self.settle(out);
         self.flush_releases(out);
+        self.watch_waiting();
     }
 
     /// When [`schedule`](Self::schedule) is to be called even if nothing happens.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        [self.next_sweep, self.rebalance_at].into_iter().flatten().min()
+        [self.pulse.deadline(), self.rebalance_at].into_iter().flatten().min()
     }
 
     /// What was ignored because it came too late.

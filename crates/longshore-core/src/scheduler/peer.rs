@@ -33,7 +33,7 @@ impl Machine {
         let version = longshore_proto::handshake::VERSION_MAX;
         let welcome = Welcome { version, incarnation, peer, registry_wanted };
         out.push(Action::Welcome { peer, welcome });
-        self.next_sweep.get_or_insert(self.now + self.config.heartbeat_interval);
+        self.pulse.begin(self.now, self.config.heartbeat_interval());
     }
 
     pub(super) fn on_registry(
@@ -194,33 +194,6 @@ impl Machine {
     fn plan_again_alone(&mut self, slot: Slot) {
         self.restrict(slot, |r| r.solo = true);
         self.plan_again(slot);
-    }
-
-    /// Looks after peers at each heartbeat: tells them it lives, and gives up those that fell silent.
-    pub(super) fn sweep(&mut self, out: &mut Actions) {
-        if self.next_sweep.is_none_or(|at| self.now < at) {
-            return;
-        }
-        let alone = self.workers.len() == 0 && self.clients.len() == 0;
-        self.next_sweep = (!alone).then(|| self.now + self.config.heartbeat_interval);
-        let lease = self.config.lease;
-        for peer in self.workers.peers().to_vec() {
-            if self.workers.get(peer).is_some_and(|w| self.now.since(w.last_heard) > lease) {
-                self.eject_worker(peer, CloseReason::Silent(lease), out);
-            } else {
-                out.push(to_worker(peer, SchedulerToWorker::Heartbeat));
-            }
-        }
-        for peer in self.clients.peers().to_vec() {
-            if self.clients.get(peer).is_some_and(|c| self.now.since(c.last_heard) > lease) {
-                self.eject_client(peer, CloseReason::Silent(lease), out);
-            } else {
-                out.push(to_client(peer, SchedulerToClient::Heartbeat));
-            }
-        }
-        self.fail_unknown_functions(out);
-        self.look_after_lonely(out);
-        self.notice_starvation(out);
     }
 
     /// Tells a worker how to reach others it has not heard of.

@@ -22,8 +22,6 @@ pub struct Settings {
     pub value_bytes_max: u64,
     /// Applied once to every value that comes in. A driver makes it one that all tasks here can share once it is decoded.
     pub adopt: fn(Payload) -> Payload,
-    /// Time between two signs of life to the scheduler.
-    pub heartbeat_ms: u64,
     /// Silence of the scheduler after which it counts as lost.
     pub lease_ms: u64,
     /// Silence of a peer that owes values after which it counts as lost.
@@ -40,7 +38,6 @@ impl Settings {
             nthreads: nthreads.max(1),
             value_bytes_max: 64 << 30,
             adopt: |value| value,
-            heartbeat_ms: 1_000,
             lease_ms: 15_000,
             fetch_silence_ms: 20_000,
         }

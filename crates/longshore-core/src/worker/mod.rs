@@ -68,7 +68,6 @@ pub struct Machine {
     gifts: BTreeMap<(Giver, TaskHandle), Assembly>,
     /// When the scheduler last said something.
     heard_at: Time,
-    heartbeat_at: Time,
     stats: Stats,
     story: Story,
     is_over: bool,
@@ -88,7 +87,6 @@ impl Machine {
             fetches: Fetches::default(),
             gifts: BTreeMap::new(),
             heard_at: now,
-            heartbeat_at: now + Duration::from_millis(settings.heartbeat_ms),
             stats: Stats::default(),
             story: Story::new(STORY_LEN_MAX),
             is_over: false,
@@ -129,7 +127,7 @@ impl Machine {
         let lease_end = self.heard_at + Duration::from_millis(self.settings.lease_ms);
         let timeout = self.roster.timeouts.first().map(|(at, _)| *at);
         let silent = self.fetches.silent_at(self.fetch_silence()).map(|(at, _)| at);
-        let first = [timeout, silent].into_iter().flatten().fold(lease_end.min(self.heartbeat_at), Time::min);
+        let first = [timeout, silent].into_iter().flatten().fold(lease_end, Time::min);
         (!self.is_over).then_some(first)
     }
 
@@ -142,11 +140,6 @@ impl Machine {
         if silence >= Duration::from_millis(self.settings.lease_ms) {
             let silence_ms = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
             return self.exit(now, Exit::SchedulerSilent { silence_ms }, out);
-        }
-        if now >= self.heartbeat_at {
-            self.heartbeat_at = now + Duration::from_millis(self.settings.heartbeat_ms);
-            let stored_bytes = self.values.stored_bytes();
-            out.push(Action::ToScheduler(WorkerToScheduler::Heartbeat { stored_bytes }));
         }
         while let Some((at, task)) = self.roster.timeouts.first().copied()
             && at <= now

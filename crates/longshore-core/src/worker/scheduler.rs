@@ -33,7 +33,10 @@ impl Machine {
                 None => Action::ToScheduler(WorkerToScheduler::NoData { task }),
             }),
             SchedulerToWorker::Store(chunk) => self.on_store(now, chunk, out),
-            SchedulerToWorker::Heartbeat => {}
+            SchedulerToWorker::Heartbeat => {
+                let stored_bytes = self.values.stored_bytes();
+                out.push(Action::ToScheduler(WorkerToScheduler::Heartbeat { stored_bytes }));
+            }
             SchedulerToWorker::Shutdown { reason } => self.exit(now, Exit::Shutdown { reason }, out),
             SchedulerToWorker::End { reason } => self.exit(now, Exit::ClusterEnded { reason }, out),
         }

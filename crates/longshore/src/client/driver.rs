@@ -239,17 +239,13 @@ impl Driver {
     }
 
     fn listen_to_users(&mut self, now: Time) {
-        let (link, mut failed, mut any) = (&mut self.link, Vec::new(), false);
+        let (link, mut failed) = (&mut self.link, Vec::new());
         self.core.take(now, link.backlog_bytes(), &mut |message| {
-            any = true;
             let id = subject(&message);
             if let Err(e) = link.send(message) {
                 failed.push((id, e));
             }
         });
-        if any {
-            self.core.machine.sent(now);
-        }
         failed.into_iter().for_each(|(id, e)| self.on_unsendable(now, id, &e));
     }
 
@@ -282,9 +278,8 @@ impl Driver {
         match action {
             Action::Send(message) => {
                 let id = subject(&message);
-                match self.link.send(message) {
-                    Ok(()) => self.core.machine.sent(now),
-                    Err(e) => self.on_unsendable(now, id, &e),
+                if let Err(e) = self.link.send(message) {
+                    self.on_unsendable(now, id, &e);
                 }
             }
             Action::SendPeer { to, message } => {
@@ -344,7 +339,7 @@ impl Driver {
         let Some(due) = self.core.machine.deadline() else { return };
         let rt = &self.core.rt;
         let (armed, sleep) = self.sleep.get_or_insert_with(|| (due, rt.sleep_until(Instant(due.0))));
-        // Busy clients move their heartbeat with every message: a timer that fires early looks again and moves on.
+        // Every message moves the end of the scheduler's lease: a timer that fires early looks again and moves on.
         if due < *armed || *armed <= now {
             sleep.reset(Instant(due.0));
             *armed = due;

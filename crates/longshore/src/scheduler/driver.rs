@@ -1,6 +1,7 @@
 //! The scheduler's turn: messages in, one look at the queue, messages out.
 use super::departure;
 use super::inbox::Inbox;
+use crate::alarm::Alarm;
 use crate::link::{Accepted, Acceptor, BACKLOG_BYTES_MAX, LinkEvent, LinkSet, same_secret};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -10,7 +11,7 @@ use longshore_proto::{
     ClientToScheduler, FailureKind, PeerId, Reject, SchedulerToClient, SchedulerToWorker, TaskFailure, Time,
     Welcome, WorkerToScheduler,
 };
-use longshore_rt::{BoxSleep, DynRuntime, Instant, Runtime, Sleep};
+use longshore_rt::{DynRuntime, Runtime};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,8 +33,7 @@ pub(super) struct Driver {
     actions: Actions,
     /// What the machine is to be told in the next turn: peers that were lost, runs that could not be sent.
     unsaid: Vec<Event>,
-    sleep: BoxSleep,
-    armed: Option<Time>,
+    alarm: Alarm,
     closing: bool,
 }
 
@@ -58,8 +58,7 @@ impl Driver {
             next_peer: 0,
             actions: Vec::new(),
             unsaid: Vec::new(),
-            sleep: rt.sleep_until(Instant(u64::MAX)),
-            armed: None,
+            alarm: Alarm::new(&rt),
             closing: false,
             rt,
         }
@@ -78,7 +77,7 @@ impl Driver {
         if self.closing && self.workers.closing_len() + self.clients.closing_len() == 0 {
             return Poll::Ready(());
         }
-        self.arm(cx);
+        self.alarm.arm(self.machine.deadline(), cx);
         Poll::Pending
     }
 
@@ -211,19 +210,6 @@ impl Driver {
         workers.flush(cx, &mut |peer, e| unsaid.push(lost_peer(peer, &e)));
         clients.flush(cx, &mut |peer, e| unsaid.push(lost_peer(peer, &e)));
         if !unsaid.is_empty() {
-            cx.waker().wake_by_ref();
-        }
-    }
-
-    /// Has the task woken at the machine's deadline.
-    fn arm(&mut self, cx: &mut Context<'_>) {
-        let deadline = self.machine.deadline();
-        if deadline != self.armed {
-            self.armed = deadline;
-            self.sleep.reset(Instant(deadline.map_or(u64::MAX, |at| at.0)));
-        }
-        if self.armed.is_some() && Pin::new(&mut self.sleep).poll(cx).is_ready() {
-            self.armed = None;
             cx.waker().wake_by_ref();
         }
     }

@@ -6,6 +6,7 @@ use super::functions::Functions;
 use super::inbox::{Encoded, Mail};
 use super::peers::Peers;
 use super::serve::{Piece, Sender, encode_here};
+use crate::alarm::Alarm;
 use crate::context::Home;
 use crate::function::Run as HowToRun;
 use crate::link::Acceptor;
@@ -14,7 +15,7 @@ use hashbrown::HashMap;
 use longshore_core::worker::{Action, Actions, Event, Exit, Outcome, Run};
 use longshore_proto::client::Chunk;
 use longshore_proto::{Attempt, Payload, TaskHandle, Time, WorkerToScheduler};
-use longshore_rt::{BoxSleep, Instant, Runtime, RuntimeExt, Sleep, Task};
+use longshore_rt::{Instant, Runtime, RuntimeExt, Task};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -45,8 +46,7 @@ pub(super) struct Driver {
     /// What happened while actions were carried out.
     events: Vec<Event>,
     jobs: Vec<Job>,
-    sleep: BoxSleep,
-    armed: Option<Time>,
+    alarm: Alarm,
     leaving: Option<(Exit, Instant)>,
 }
 
@@ -73,8 +73,7 @@ impl Driver {
             actions: Actions::new(),
             events: Vec::new(),
             jobs: Vec::new(),
-            sleep: rt.sleep_until(Instant(u64::MAX)),
-            armed: None,
+            alarm: Alarm::new(rt),
             leaving: None,
             home: parts.home,
             desk: parts.desk,
@@ -98,12 +97,12 @@ impl Driver {
             self.carry_out_all(&mut papers, now);
             self.flush(&mut papers, now, cx);
             deadline = papers.deadline();
-            papers.armed = deadline;
+            papers.armed = self.alarm.armed_by(deadline);
         }
         if self.leaving.is_some() {
             return self.leave(cx);
         }
-        self.arm(deadline, cx);
+        self.alarm.arm(deadline, cx);
         Poll::Pending
     }
 
@@ -259,18 +258,6 @@ impl Driver {
         }
     }
 
-    /// Has the task woken at the machine's deadline.
-    fn arm(&mut self, deadline: Option<Time>, cx: &mut Context<'_>) {
-        if deadline != self.armed {
-            self.armed = deadline;
-            self.sleep.reset(Instant(deadline.map_or(u64::MAX, |at| at.0)));
-        }
-        if self.armed.is_some() && Pin::new(&mut self.sleep).poll(cx).is_ready() {
-            self.armed = None;
-            cx.waker().wake_by_ref();
-        }
-    }
-
     fn begin_to_leave(&mut self, exit: Exit) {
         tracing::debug!(%exit, "the worker leaves");
         self.acceptor = None;
@@ -279,7 +266,7 @@ impl Driver {
         self.peers.clear();
         self.callers.close_all();
         let until = self.home.rt.now() + Duration::from_millis(LEAVE_MS_MAX);
-        self.sleep.reset(until);
+        self.alarm.set(until);
         self.leaving = Some((exit, until));
     }
 
@@ -289,7 +276,7 @@ impl Driver {
         self.callers.poll(cx, &mut |_| {});
         self.callers.flush(cx, &mut self.events);
         let is_over = is_said && self.callers.are_gone();
-        if !is_over && Pin::new(&mut self.sleep).poll(cx).is_pending() {
+        if !is_over && self.alarm.poll(cx).is_pending() {
             return Poll::Pending;
         }
         let exit = self.leaving.take().map(|(exit, _)| exit);

@@ -277,7 +277,6 @@ fn counted_client(
         machine.handle(now, client::Event::Scheduler(message), out);
     }
     machine.finish(now, out);
-    machine.sent(now);
 }
 
 /// A batch through the scheduler's machine.

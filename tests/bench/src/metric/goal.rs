@@ -30,8 +30,8 @@ impl Goal {
             (Mode::Tcp, "startup") => Self::AtMost(60.0),
             (Mode::Inproc, "startup") => Self::AtMost(5.0),
             (_, "many_workers_cpu") => Self::RatioAtMost(1.2),
-            // its own heartbeat and the scheduler's, each once a second
-            (_, "idle_wake_ups") => Self::AtMost(2.0),
+            // a heartbeat each five seconds, and now and then a look whether one is missing
+            (_, "idle_wake_ups") => Self::AtMost(0.5),
             (_, "idle_memory") => Self::AtMost(5.0),
             _ => return None,
         })

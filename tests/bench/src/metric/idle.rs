@@ -1,4 +1,4 @@
-//! Idle: how often a worker without work wakes up, and what it holds beyond its binary.
+//! Idle: how often worker, scheduler and client without work wake up, and what a worker holds beyond its binary.
 
 use std::thread;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::subject::{Start, warm};
 pub(super) struct Idle;
 
 /// Long enough for some heartbeats.
-const WATCHED_MS: usize = 3_000;
+const WATCHED_MS: usize = 15_000;
 /// What the work before may still do.
 const SETTLE: Duration = Duration::from_millis(200);
 
@@ -29,6 +29,7 @@ impl Metric for Idle {
             &[
                 Column::new("idle_wake_ups", "1/s"),
                 Column::new("idle_scheduler_wake_ups", "1/s"),
+                Column::new("idle_client_wake_ups", "1/s"),
                 Column::new("idle_memory", "MiB"),
             ]
         }
@@ -45,16 +46,16 @@ impl Metric for Idle {
         let worker = *processes.workers.first().context("the cluster has no worker process")?;
         // tidy: allow(sleep): to watch something do nothing takes time, whatever happens meanwhile
         thread::sleep(SETTLE);
-        let before = (wake_ups(worker)?, wake_ups(processes.scheduler)?);
+        let all = [worker, processes.scheduler, std::process::id()];
+        let count = || all.iter().map(|process| wake_ups(*process)).collect::<anyhow::Result<Vec<f64>>>();
+        let before = count()?;
         // tidy: allow(sleep): as above
         thread::sleep(Duration::from_millis(n as u64));
-        let after = (wake_ups(worker)?, wake_ups(processes.scheduler)?);
-        let each_second = |count: f64| count * 1e3 / n as f64;
-        Ok(vec![
-            each_second(after.0 - before.0),
-            each_second(after.1 - before.1),
-            anonymous_bytes(worker)? as f64 / f64::from(1 << 20),
-        ])
+        let after = count()?;
+        let each_second = |(after, before): (&f64, &f64)| (after - before) * 1e3 / n as f64;
+        let mut values: Vec<f64> = after.iter().zip(&before).map(each_second).collect();
+        values.push(anonymous_bytes(worker)? as f64 / f64::from(1 << 20));
+        Ok(values)
     }
 
     fn floors(&self, mode: Mode, base: Options) -> Vec<Floor> {

@@ -127,7 +127,7 @@ impl Model {
                 return None;
             }
             Step::Wait(millis) => {
-                self.bench.now = self.bench.now + std::time::Duration::from_millis(millis);
+                self.bench.now = self.bench.now + Duration::from_millis(millis);
                 Event::Tick
             }
         })

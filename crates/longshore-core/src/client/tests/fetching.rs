@@ -30,7 +30,7 @@ fn nothing_is_fetched_until_somebody_awaits() {
     assert_eq!(b.peer(10, data(2, 4, 0, b"ab")), []);
     assert_eq!(b.peer(10, data(2, 4, 2, b"cd")), [value(&f, b"abcd")]);
     assert_eq!(b.machine.stale(), 0);
-    assert_eq!(b.machine.deadline(), Some(ms(1000)), "only the heartbeat is left");
+    assert_eq!(b.machine.deadline(), Some(ms(15_000)), "only the scheduler's lease is left");
 }
 
 #[test]

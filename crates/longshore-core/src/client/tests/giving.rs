@@ -48,7 +48,7 @@ fn a_value_goes_through_the_scheduler_when_told_so() {
     let (mut b, bytes) = holding();
     assert_eq!(b.hear(push(true)), []);
     assert!(all_chunks(&mut b, Route::Scheduler) == bytes);
-    assert_eq!(b.machine.deadline(), Some(ms(1000)));
+    assert_eq!(b.machine.deadline(), Some(ms(15_000)));
 }
 
 #[test]

@@ -74,6 +74,13 @@ pub(crate) struct Class {
     pub lonely_noticed: bool,
 }
 
+impl Class {
+    /// Nobody waits any more: whoever does later begins anew.
+    pub(crate) fn forget_waiting(&mut self) {
+        (self.stuck_since, self.lonely_since, self.lonely_noticed) = (None, None, false);
+    }
+}
+
 /// All classes. Number 0 has no restriction.
 #[derive(Debug)]
 pub(crate) struct Classes {

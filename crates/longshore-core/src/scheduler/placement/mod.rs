@@ -16,7 +16,7 @@ mod ranking;
 mod rebalance;
 mod stuck;
 
-pub(super) use class::{Classes, Restriction};
+pub(super) use class::{Class, Classes, Restriction};
 pub(super) use ranking::{Ranking, Standing};
 
 use super::task::{Phase, Slot, State};

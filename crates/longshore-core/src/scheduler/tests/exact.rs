@@ -403,19 +403,51 @@ fn with_a_limit_work_that_no_worker_may_run_fails() {
     assert_eq!(w.end(c, id), End::Pending, "what a worker has is not concerned");
 }
 
+/// What the machine says of itself until a time: when, to whom.
+fn beats(w: &mut World, until: Duration) -> Vec<(u64, usize)> {
+    let mut beats = Vec::new();
+    let end = w.now + until;
+    while let Some(due) = w.machine.deadline().filter(|due| *due <= end) {
+        let said = w.log.len();
+        w.pass(due.since(w.now));
+        beats.push((w.now.0 / 1_000_000, w.log.len() - said));
+    }
+    beats
+}
+
 #[test]
-fn a_silent_worker_is_given_up_after_the_lease() {
+fn a_silent_worker_is_given_up_when_its_lease_ends() {
     let mut w = World::new();
     let (c, a) = (w.client(), w.worker(1));
     let id = w.submit(c, &[], true);
-    for _ in 0..17 {
-        w.pass(Duration::from_secs(1));
+    let begin = w.now;
+    w.pass(Duration::from_millis(900));
+    w.says(a, WorkerToScheduler::Heartbeat { stored_bytes: 0 });
+    while w.workers.contains_key(&a) {
+        w.pass(w.machine.deadline().unwrap().since(w.now));
         w.asks(c, ClientToScheduler::Heartbeat);
     }
+    assert_eq!(w.now, begin + Duration::from_millis(15_900));
     let reason = CloseReason::Silent(Duration::from_secs(15));
     assert!(w.log.contains(&Action::Close { peer: a, reason }));
     let b = w.worker(1);
     assert_eq!(w.assigned(b), [id]);
+}
+
+#[test]
+fn all_peers_are_asked_for_a_sign_of_life_at_once_and_seldom() {
+    let mut w = World::new();
+    let peers = [w.worker(1), w.worker(1)];
+    let c = w.client();
+    for second in [5, 10, 15, 20] {
+        assert_eq!(beats(&mut w, Duration::from_secs(5)), [(second * 1000, 3)]);
+        peers.iter().for_each(|a| w.says(*a, WorkerToScheduler::Heartbeat { stored_bytes: 0 }));
+        w.asks(c, ClientToScheduler::Heartbeat);
+    }
+    let mut w = World::with(Config { lease: Duration::from_secs(3), ..Config::default() });
+    w.client();
+    assert_eq!(beats(&mut w, Duration::from_secs(2)), [(1000, 1), (2000, 1)], "a third of the lease");
+    assert_eq!(beats(&mut w, Duration::from_secs(60)), [(3000, 2)], "nobody is left to look after");
 }
 
 #[test]
