@@ -29,7 +29,7 @@ async fn at_rest(sim: &Sim) -> Client<longshore_sim::SimRuntime> {
             async move { drop(builder.start().await.unwrap().finished().await) }
         });
     }
-    let client = Client::builder(sim.node("client")).address(&address()).connect().await.unwrap();
+    let client = Client::builder(sim.node("client")).address(address()).connect().await.unwrap();
     client.wait_for_workers(WORKERS as u32).await.unwrap();
     for future in client.map(inc, 0..100) {
         future.await.unwrap();
