@@ -6,6 +6,7 @@ use futures_lite::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -106,6 +107,10 @@ pub trait Conn: AsyncRead + AsyncWrite + Unpin + Send + 'static {
 
     /// The other side's address, for logs.
     fn peer(&self) -> String;
+
+    /// The socket once more, not blocking, for a thread that waits for it without the runtime's help; `None` if it is
+    /// none of the operating system's. To be asked before the connection is split.
+    fn socket(&self) -> Option<OwnedFd>;
 }
 
 /// A listening socket.

@@ -99,6 +99,14 @@ pub trait BlockOn: Runtime {
     /// # Errors
     /// [`BlockOnError`] where waiting could never succeed. It neither panics nor hangs there.
     fn block_on<F: Future>(&self, fut: F) -> Result<F::Output, BlockOnError>;
+
+    /// Whether the calling thread may be blocked for a short while by something that makes progress without this runtime.
+    /// Told at once: what only shows in time, such as an executor that nobody drives, is found by
+    /// [`block_on`](Self::block_on) alone.
+    ///
+    /// # Errors
+    /// What `block_on` would refuse at once.
+    fn may_block(&self) -> Result<(), BlockOnError>;
 }
 
 /// Why a blocking call was refused or given up.

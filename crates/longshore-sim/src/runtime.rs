@@ -121,4 +121,9 @@ impl BlockOn for SimRuntime {
     fn block_on<F: Future>(&self, fut: F) -> Result<F::Output, BlockOnError> {
         self.sim().run(fut)
     }
+
+    /// Never: nothing moves in a simulation but what it drives itself.
+    fn may_block(&self) -> Result<(), BlockOnError> {
+        Err(BlockOnError::InsideAsync)
+    }
 }

@@ -31,6 +31,13 @@ impl<S: Spawn> BlockOn for AsyncIo<S> {
         // A drive that returns early has stopped driving.
         output.unwrap_or(Err(BlockOnError::Starved))
     }
+
+    fn may_block(&self) -> Result<(), BlockOnError> {
+        match ThreadContext::current() {
+            ThreadContext::Async => Err(BlockOnError::InsideAsync),
+            ThreadContext::Foreign | ThreadContext::Blocking => Ok(()),
+        }
+    }
 }
 
 /// What is known about the executor.

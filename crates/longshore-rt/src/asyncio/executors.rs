@@ -47,7 +47,9 @@ impl AsyncIo<SmolGlobal> {
     /// A runtime on smol's global executor.
     #[must_use]
     pub fn new() -> Self {
-        AsyncIo::on("smol", SmolGlobal).driven_by(|_, fut| smol::block_on(fut))
+        // Its own threads drive timers and sockets; a caller that did so too would only take that from them and hand
+        // it back, at the price of a change of threads for each message.
+        AsyncIo::on("smol", SmolGlobal).driven_by(|_, fut| futures_lite::future::block_on(fut))
     }
 }
 
@@ -82,7 +84,8 @@ impl AsyncIo<AsyncStdGlobal> {
     /// A runtime on async-std's global executor.
     #[must_use]
     pub fn new() -> Self {
-        AsyncIo::on("async-std", AsyncStdGlobal).driven_by(|_, fut| async_std::task::block_on(fut))
+        // As with smol.
+        AsyncIo::on("async-std", AsyncStdGlobal).driven_by(|_, fut| futures_lite::future::block_on(fut))
     }
 }
 

@@ -12,6 +12,7 @@ use async_net::{TcpListener, TcpStream};
 use futures_lite::{AsyncRead, AsyncWrite};
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -95,6 +96,13 @@ impl Conn for AsyncIoConn {
                 s.get_ref().peer_addr().map_or_else(|_| "disconnected".into(), |a| a.to_string())
             }
             Socket::Unix(_) => "unix".into(),
+        }
+    }
+
+    fn socket(&self) -> Option<OwnedFd> {
+        match &self.0 {
+            Socket::Tcp(s) => s.as_fd().try_clone_to_owned().ok(),
+            Socket::Unix(s) => s.as_fd().try_clone_to_owned().ok(),
         }
     }
 }

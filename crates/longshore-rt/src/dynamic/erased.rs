@@ -17,6 +17,7 @@ pub(super) trait Erased: Send + Sync + 'static {
     fn connect(&self, to: &Endpoint) -> BoxFuture<'static, io::Result<BoxConn>>;
     fn listen(&self, on: &Endpoint) -> BoxFuture<'static, io::Result<BoxListener>>;
     fn block_on_unit(&self, fut: Pin<&mut dyn Future<Output = ()>>) -> Result<(), BlockOnError>;
+    fn may_block(&self) -> Result<(), BlockOnError>;
 }
 
 /// A runtime, and how to block on it if that is possible. A function pointer rather than a bound,
@@ -24,6 +25,7 @@ pub(super) trait Erased: Send + Sync + 'static {
 pub(super) struct Wrapped<R> {
     pub(super) runtime: R,
     pub(super) block_on: fn(&R, Pin<&mut (dyn Future<Output = ()> + '_)>) -> Result<(), BlockOnError>,
+    pub(super) may_block: fn(&R) -> Result<(), BlockOnError>,
 }
 
 impl<R: Runtime> Erased for Wrapped<R> {
@@ -67,5 +69,9 @@ impl<R: Runtime> Erased for Wrapped<R> {
 
     fn block_on_unit(&self, fut: Pin<&mut dyn Future<Output = ()>>) -> Result<(), BlockOnError> {
         (self.block_on)(&self.runtime, fut)
+    }
+
+    fn may_block(&self) -> Result<(), BlockOnError> {
+        (self.may_block)(&self.runtime)
     }
 }

@@ -23,13 +23,21 @@ pub struct DynRuntime(Arc<dyn Erased>);
 impl DynRuntime {
     /// Wraps a runtime.
     pub fn new<R: BlockOn>(runtime: R) -> Self {
-        DynRuntime(Arc::new(Wrapped { runtime, block_on: |runtime: &R, fut| runtime.block_on(fut) }))
+        DynRuntime(Arc::new(Wrapped {
+            runtime,
+            block_on: |runtime: &R, fut| runtime.block_on(fut),
+            may_block: R::may_block,
+        }))
     }
 
     /// Wraps a runtime that has no `block_on`. That of the wrapper then returns
     /// [`BlockOnError::Unsupported`].
     pub fn without_block_on<R: Runtime>(runtime: R) -> Self {
-        DynRuntime(Arc::new(Wrapped { runtime, block_on: |_: &R, _| Err(BlockOnError::Unsupported) }))
+        DynRuntime(Arc::new(Wrapped {
+            runtime,
+            block_on: |_: &R, _| Err(BlockOnError::Unsupported),
+            may_block: |_| Err(BlockOnError::Unsupported),
+        }))
     }
 }
 
@@ -93,5 +101,9 @@ impl BlockOn for DynRuntime {
             self.0.block_on_unit(root)?;
         }
         Ok(output.expect("a runtime's block_on returned Ok before its future was done"))
+    }
+
+    fn may_block(&self) -> Result<(), BlockOnError> {
+        self.0.may_block()
     }
 }

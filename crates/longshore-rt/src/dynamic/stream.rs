@@ -4,6 +4,7 @@ use futures_lite::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -33,6 +34,7 @@ impl Sleep for BoxSleep {
 trait ErasedConn: AsyncRead + AsyncWrite + Unpin + Send {
     fn split_boxed(self: Box<Self>) -> (BoxReader, BoxWriter);
     fn peer_boxed(&self) -> String;
+    fn socket_boxed(&self) -> Option<OwnedFd>;
 }
 
 impl<C: Conn> ErasedConn for C {
@@ -43,6 +45,10 @@ impl<C: Conn> ErasedConn for C {
 
     fn peer_boxed(&self) -> String {
         self.peer()
+    }
+
+    fn socket_boxed(&self) -> Option<OwnedFd> {
+        self.socket()
     }
 }
 
@@ -72,6 +78,10 @@ impl Conn for BoxConn {
 
     fn peer(&self) -> String {
         self.0.peer_boxed()
+    }
+
+    fn socket(&self) -> Option<OwnedFd> {
+        self.0.socket_boxed()
     }
 }
 

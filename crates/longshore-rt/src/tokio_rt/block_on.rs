@@ -10,12 +10,8 @@ use tokio::task::coop;
 
 impl BlockOn for TokioRuntime {
     fn block_on<F: Future>(&self, fut: F) -> Result<F::Output, BlockOnError> {
+        self.may_block()?;
         let handle = &self.inner.handle;
-        match ThreadContext::current() {
-            ThreadContext::Async => return Err(BlockOnError::InsideAsync),
-            ThreadContext::Foreign if !may_block(handle) => return Err(BlockOnError::InsideAsync),
-            _ => {}
-        }
         let fut = Marked::new(fut);
         if let Some(runtime) = &self.inner.owned {
             return Ok(runtime.block_on(fut));
@@ -24,6 +20,14 @@ impl BlockOn for TokioRuntime {
             self.check_driven()?;
         }
         Ok(handle.block_on(fut))
+    }
+
+    fn may_block(&self) -> Result<(), BlockOnError> {
+        match ThreadContext::current() {
+            ThreadContext::Async => Err(BlockOnError::InsideAsync),
+            ThreadContext::Foreign if !may_block(&self.inner.handle) => Err(BlockOnError::InsideAsync),
+            _ => Ok(()),
+        }
     }
 }
 

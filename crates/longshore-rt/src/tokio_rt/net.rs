@@ -7,6 +7,7 @@ use crate::{Conn, Endpoint, Listener};
 use futures_lite::{AsyncRead, AsyncWrite};
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
@@ -118,6 +119,13 @@ impl Conn for TokioConn {
         match &self.0 {
             Either::Tcp(s) => s.peer_addr().map_or_else(|_| "disconnected".into(), |a| a.to_string()),
             Either::Unix(_) => "unix".into(),
+        }
+    }
+
+    fn socket(&self) -> Option<OwnedFd> {
+        match &self.0 {
+            Either::Tcp(s) => s.as_fd().try_clone_to_owned().ok(),
+            Either::Unix(s) => s.as_fd().try_clone_to_owned().ok(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -149,6 +150,10 @@ impl Conn for SimConn {
 
     fn peer(&self) -> String {
         self.0.address(1 - self.0.side)
+    }
+
+    fn socket(&self) -> Option<OwnedFd> {
+        None
     }
 }
 

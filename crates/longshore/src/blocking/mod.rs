@@ -29,7 +29,7 @@ use crate::call::{Call, TaskFn};
 use crate::client::{AsCompleted, Client as AsyncClient};
 use crate::client::{CallSet, Gather, TaskHandle, Versions, WaitFor, as_completed, wait};
 use crate::error::Error;
-use crate::future::{TaskFuture, park_on};
+use crate::future::{TaskFuture, park_on, wait_on};
 use crate::value::Value;
 use longshore_proto::TaskId;
 use longshore_proto::query::SchedulerInfo;
@@ -67,7 +67,7 @@ impl<R> Client<R> {
     }
 
     fn wait_for<F: IntoFuture>(&self, fut: F) -> Result<F::Output, Error> {
-        block(&self.rt, fut.into_future())
+        Ok(wait_on(Some(self.client.session()), fut.into_future())?)
     }
 
     /// Runs a call on the cluster. Returns at once; see [`Client::submit`](crate::Client::submit).

@@ -1,6 +1,6 @@
 //! Futures in the order in which their tasks end.
 use crate::error::TaskError;
-use crate::future::{Group, TaskFuture, park_on};
+use crate::future::{Group, TaskFuture, wait_on};
 use crate::value::Value;
 use futures_lite::Stream;
 use std::fmt;
@@ -174,8 +174,8 @@ pub struct IntoBlocking<S>(S);
 
 /// Blocks until `step` is done.
 fn blocked<T, F: Future>(futures: &[Option<TaskFuture<T>>], step: F) -> F::Output {
-    let rt = futures.iter().flatten().find_map(|f| Some(f.cell().session()?.rt().clone()));
-    match park_on(rt.as_ref(), step) {
+    let session = futures.iter().flatten().find_map(|f| f.cell().session().cloned());
+    match wait_on(session.as_deref(), step) {
         Ok(output) => output,
         Err(e) => panic!(
             "a `for` loop over as_completed cannot block here: {e}; use `while let Some(…) = ….next().await`"

@@ -1,5 +1,6 @@
 //! How a client is to be, and its start.
 use super::closing::{Closing, EndCluster};
+use super::desk::Resident;
 use super::dialer::{Dialer, dial_scheduler};
 use super::driver::{Core, Driver, SchedulerLink};
 use super::session::{Ended, Session};
@@ -190,7 +191,7 @@ async fn run(mut core: Core, session: Arc<Session>, plan: Plan) {
             let rt = session.rt().clone();
             session.set_cluster(welcome.incarnation);
             let dialer = Dialer::new(rt, plan.token, welcome.incarnation, plan.name);
-            Driver::new(core, link, dialer).await;
+            Resident::new(session, Driver::new(core, link, dialer)).await;
         }
     }
 }

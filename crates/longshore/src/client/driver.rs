@@ -1,4 +1,4 @@
-//! The one future that runs a client: it reads, feeds the machine, carries out what the machine asks for, and writes.
+//! What runs a client: it reads, feeds the machine, carries out what the machine asks for, and writes.
 //!
 //! ```text
 //! a turn:  links ─▶ machine ◀─ what user threads said ◀─ timer
@@ -6,19 +6,21 @@
 //!                      ▼
 //!          outboxes, futures to settle ─▶ flush ─▶ wake those who waited
 //! ```
-//! It decides nothing. Dropping it, which a runtime does when it shuts down, ends the session like a lost link.
+//! It decides nothing. Who takes a turn is the [desk](super::desk)'s affair: a task, or a thread that waits. Dropping it,
+//! which a runtime does when it shuts down, ends the session like a lost link.
+use super::desk::TICK;
 use super::dialer::Dialer;
 use super::session::{Ended, Phase, Session};
 use crate::error::TaskError;
 use crate::future::{Settled, TokenRef, Wakes};
-use crate::link::{BACKLOG_BYTES_MAX, Link, LinkError, LinkEvent, LinkSet};
+use crate::link::{Attendance, BACKLOG_BYTES_MAX, Link, LinkError, LinkEvent, LinkSet};
 use longshore_core::client::{Action, Batch, Config, Ending, Event, Machine, Outcome, Route};
 use longshore_proto::frame::EncodeError;
 use longshore_proto::{
     ClientToScheduler, FailureKind, PeerReply, PeerRequest, SchedulerToClient, TaskFailure, TaskId, Time,
 };
 use longshore_rt::{BoxSleep, DynRuntime, Instant, Runtime, Sleep};
-use std::future::Future;
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -42,6 +44,15 @@ pub(super) struct Driver {
     goodbye_until: Option<Time>,
 }
 
+/// Who takes a turn.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Turn {
+    /// The driver's task. `reads`: nobody else reads the scheduler's link. `ticks`: it looks again after [`TICK`].
+    Task { reads: bool, ticks: bool },
+    /// A thread that reads the scheduler's link itself.
+    Thread,
+}
+
 /// What there is whether or not there is a link.
 pub(super) struct Core {
     session: Arc<Session>,
@@ -50,6 +61,8 @@ pub(super) struct Core {
     batch: Batch<TokenRef>,
     actions: Vec<Action<TokenRef>>,
     wakes: Wakes,
+    /// A future was settled since the driver's task last looked: it may be dropped soon.
+    settled: bool,
     ended: Option<Ended>,
     /// What an unfinished future fails with, made once.
     over: Option<TaskError>,
@@ -60,7 +73,7 @@ impl Core {
         let rt = session.rt().clone();
         let machine = Machine::new(Config::default(), Time(rt.now().0));
         let (batch, actions, wakes) = (Batch::default(), Vec::new(), Wakes::default());
-        Core { session, rt, machine, batch, actions, wakes, ended: None, over: None }
+        Core { session, rt, machine, batch, actions, wakes, settled: false, ended: None, over: None }
     }
 
     fn now(&self) -> Time {
@@ -101,14 +114,17 @@ impl Core {
     }
 
     /// Takes what user threads said. Messages are given to `send`, in order and before anything that follows from them.
-    fn take(&mut self, now: Time, backlog_bytes: usize, send: &mut dyn FnMut(ClientToScheduler)) {
+    /// Whether something else was said than messages.
+    fn take(&mut self, now: Time, backlog_bytes: usize, send: &mut dyn FnMut(ClientToScheduler)) -> bool {
         let mut batch = std::mem::take(&mut self.batch);
         self.session.take(&mut batch, backlog_bytes);
         batch.messages.drain(..).for_each(send);
         batch.news.drain(..).for_each(|news| self.handle(now, news.into()));
+        let any_events = !batch.events.is_empty();
         batch.events.drain(..).for_each(|event| self.handle(now, event));
         batch.clear();
         self.batch = batch;
+        any_events
     }
 
     /// Carries out what needs no link; gives back what does.
@@ -132,6 +148,7 @@ impl Core {
     }
 
     fn settle(&mut self, now: Time, token: &TokenRef, outcome: Outcome) {
+        self.settled = true;
         let settled = match outcome {
             Outcome::Value(value) => Settled::Value(value),
             Outcome::Stored { nbytes } => Settled::Stored { nbytes },
@@ -187,10 +204,40 @@ impl Driver {
         Driver { core, link, peers, dialer, sleep: None, goodbye_until: None }
     }
 
-    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.core.session.register_driver(cx);
+    /// What a thread needs to take turns; `None` if there is nothing to be read by threads.
+    pub(super) fn attendance(&self) -> Option<Arc<Attendance>> {
+        self.link.attendance().filter(|_| !self.core.machine.is_over()).cloned()
+    }
+
+    /// Exchanges those who are to be woken once no lock is held for an empty list.
+    pub(super) fn swap_wakes(&mut self, wakes: &mut Wakes) {
+        std::mem::swap(&mut self.core.wakes, wakes);
+    }
+
+    /// Sends what user threads said. Whether the driver's task, which `cx` wakes, has nothing to do.
+    pub(super) fn send(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.core.machine.is_over() {
+            return false;
+        }
         let now = self.core.now();
-        self.read(now, cx);
+        let any_events = self.listen_to_users(now);
+        let is_lost = matches!(self.link.poll_flush(cx), Poll::Ready(Err(_)));
+        let asleep = self.core.session.sleep(self.link.backlog_bytes(), None);
+        asleep && !any_events && !is_lost && self.core.actions.is_empty()
+    }
+
+    /// One turn. `cx` wakes the driver's task, whoever takes it. `Ready` when the session is over, which only the task sees
+    /// to the end.
+    pub(super) fn turn(&mut self, turn: Turn, cx: &mut Context<'_>) -> Poll<()> {
+        let now = self.core.now();
+        match turn {
+            Turn::Task { reads: false, .. } => {}
+            Turn::Task { reads: true, .. } | Turn::Thread => {
+                self.link.attend(turn == Turn::Thread);
+                self.read(now, cx);
+            }
+        }
+        self.read_peers(now, cx);
         self.listen_to_users(now);
         if self.core.machine.deadline().is_some_and(|due| due <= now) {
             self.core.handle(now, Event::Tick);
@@ -203,12 +250,11 @@ impl Driver {
         self.act(now);
         self.push(now);
         if self.core.machine.is_over() {
-            return self.say_goodbye(now, cx);
+            return self.say_goodbye(turn, now, cx);
         }
         self.flush(now, cx);
-        self.core.wakes.fire();
-        self.arm(now, cx);
-        let asleep = self.core.session.sleep(self.link.backlog_bytes());
+        let ticks = self.arm(turn, now, cx);
+        let asleep = self.core.session.sleep(self.link.backlog_bytes(), ticks);
         if !asleep || !self.core.actions.is_empty() || self.dialer.is_due() {
             cx.waker().wake_by_ref();
         }
@@ -221,6 +267,10 @@ impl Driver {
         if let Poll::Ready(Err(e)) = polled {
             core.handle(now, Event::LinkLost { reason: lost(&e) });
         }
+    }
+
+    fn read_peers(&mut self, now: Time, cx: &mut Context<'_>) {
+        let core = &mut self.core;
         self.peers.poll(cx, &mut |from, event| match event {
             LinkEvent::Message(reply) => core.handle(now, Event::Peer { from, reply }),
             LinkEvent::Lost(_) => core.handle(now, Event::PeerDown(from)),
@@ -238,15 +288,17 @@ impl Driver {
         });
     }
 
-    fn listen_to_users(&mut self, now: Time) {
+    /// Whether there was more than messages.
+    fn listen_to_users(&mut self, now: Time) -> bool {
         let (link, mut failed) = (&mut self.link, Vec::new());
-        self.core.take(now, link.backlog_bytes(), &mut |message| {
+        let any_events = self.core.take(now, link.backlog_bytes(), &mut |message| {
             let id = subject(&message);
             if let Err(e) = link.send(message) {
                 failed.push((id, e));
             }
         });
         failed.into_iter().for_each(|(id, e)| self.on_unsendable(now, id, &e));
+        any_events
     }
 
     /// A call that no frame can carry fails as if the scheduler had said so.
@@ -334,9 +386,26 @@ impl Driver {
         }
     }
 
-    /// Re-arms the one timer.
-    fn arm(&mut self, now: Time, cx: &mut Context<'_>) {
-        let Some(due) = self.core.machine.deadline() else { return };
+    /// Re-arms the one timer. Whether the task looks again soon; `None` if that is for the task to say.
+    fn arm(&mut self, turn: Turn, now: Time, cx: &mut Context<'_>) -> Option<bool> {
+        let due = self.core.machine.deadline();
+        let Turn::Task { ticks, .. } = turn else {
+            let armed = self.sleep.as_ref().map(|(armed, _)| *armed);
+            if due.is_some_and(|due| armed.is_none_or(|armed| due < armed)) {
+                cx.waker().wake_by_ref();
+            }
+            return None;
+        };
+        // Who was given a result drops its future next.
+        let ticks = std::mem::take(&mut self.core.settled) || ticks;
+        let tick = ticks.then(|| now + TICK);
+        if let Some(due) = due.into_iter().chain(tick).min() {
+            self.arm_at(due, now, cx);
+        }
+        Some(ticks)
+    }
+
+    fn arm_at(&mut self, due: Time, now: Time, cx: &mut Context<'_>) {
         let rt = &self.core.rt;
         let (armed, sleep) = self.sleep.get_or_insert_with(|| (due, rt.sleep_until(Instant(due.0))));
         // Every message moves the end of the scheduler's lease: a timer that fires early looks again and moves on.
@@ -351,9 +420,13 @@ impl Driver {
     }
 
     /// Sends what is left and closes, within bounds.
-    fn say_goodbye(&mut self, now: Time, cx: &mut Context<'_>) -> Poll<()> {
+    fn say_goodbye(&mut self, turn: Turn, now: Time, cx: &mut Context<'_>) -> Poll<()> {
+        if turn == Turn::Thread {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let until = *self.goodbye_until.get_or_insert(now + GOODBYE_MAX);
-        self.core.wakes.fire();
+        self.link.attend(false);
         self.peers.close_all();
         self.peers.flush(cx, &mut |_, _| {});
         let closed = self.link.poll_end(cx).is_ready();
@@ -362,14 +435,6 @@ impl Driver {
             return Poll::Ready(());
         }
         Poll::Pending
-    }
-}
-
-impl Future for Driver {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.turn(cx)
     }
 }
 

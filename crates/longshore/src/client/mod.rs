@@ -9,6 +9,7 @@ mod builder;
 mod call_set;
 mod closing;
 mod content_hash;
+mod desk;
 mod dialer;
 mod driver;
 mod gather;

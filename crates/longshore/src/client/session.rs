@@ -1,7 +1,8 @@
 //! What user threads and the driver share: one lock, one waker.
 //!
-//! A user thread locks, appends, and wakes the driver only if the driver went to sleep since it last looked. The driver
-//! takes everything at once. Nothing is encoded, sent or told to anybody under the lock.
+//! A user thread locks and appends. If the driver went to sleep since it last looked, the thread then sends what there is
+//! itself, or wakes the driver, which takes everything at once. Nothing is encoded, sent or told to anybody under the lock.
+use super::desk::Desk;
 use crate::error::{Error, TaskError};
 use crate::future::{CellRef, Settled, TokenRef, Wakes};
 use atomic_waker::AtomicWaker;
@@ -26,6 +27,7 @@ pub(crate) struct Session {
     next_seq: AtomicU64,
     next_request: AtomicU32,
     shared: Mutex<Shared>,
+    desk: Desk,
     driver: AtomicWaker,
     /// The scheduler's incarnation, once it is known.
     cluster: OnceLock<u64>,
@@ -38,6 +40,8 @@ pub(super) struct Shared {
     pub(super) outbox: Outbox<TokenRef>,
     /// The driver will look again without being woken.
     pub(super) awake: bool,
+    /// It will look again soon in any case.
+    pub(super) ticks: bool,
     /// The user asked to end.
     pub(super) closing: bool,
     pub(super) phase: Phase,
@@ -93,6 +97,7 @@ impl Session {
             outbox: Outbox::new(id, bytes_max),
             // The driver is about to start, and looks first.
             awake: true,
+            ticks: false,
             closing: false,
             phase: Phase::Dialling,
             refusal: None,
@@ -107,6 +112,7 @@ impl Session {
             next_seq: AtomicU64::new(0),
             next_request: AtomicU32::new(0),
             shared: Mutex::new(shared),
+            desk: Desk::new(),
             driver: AtomicWaker::new(),
             cluster: OnceLock::new(),
             adopting: Mutex::new(BTreeMap::new()),
@@ -150,14 +156,14 @@ impl Session {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends something and sees to it that the driver looks.
+    /// Appends something and sees to it that it is sent at once.
     pub(super) fn with<T>(&self, append: impl FnOnce(&mut Shared) -> T) -> T {
         let mut shared = self.lock();
         let result = append(&mut shared);
-        let wake = !shared.awake && !shared.outbox.is_empty();
-        shared.awake |= wake;
+        let is_due = !shared.awake && !shared.outbox.is_empty();
+        shared.awake |= is_due;
         drop(shared);
-        if wake {
+        if is_due && !self.send_here() {
             self.driver.wake();
         }
         result
@@ -168,9 +174,29 @@ impl Session {
         id.origin == self.id.0
     }
 
+    /// Appends something that is in no hurry, and sees to it that the driver looks.
+    fn with_patience(&self, append: impl FnOnce(&mut Shared)) {
+        let mut shared = self.lock();
+        append(&mut shared);
+        let is_due = !shared.awake && !shared.ticks && !shared.outbox.is_empty();
+        shared.awake |= is_due;
+        drop(shared);
+        if is_due {
+            self.driver.wake();
+        }
+    }
+
+    pub(super) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    pub(super) fn wake_driver(&self) {
+        self.driver.wake();
+    }
+
     /// A future's last handle is gone.
     pub(crate) fn dropped(&self, token: TokenRef, released: bool) {
-        self.with(|shared| {
+        self.with_patience(|shared| {
             if !shared.is_over() {
                 shared.outbox.dropped(token, released);
             }
@@ -289,6 +315,7 @@ impl Session {
             None => {
                 let replaced = reply.waker.replace(cx.waker().clone());
                 drop(shared);
+                self.expect_news();
                 drop(replaced);
                 Poll::Pending
             }
@@ -404,10 +431,11 @@ impl Session {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// The driver goes to sleep, unless there is something to take.
-    pub(super) fn sleep(&self, backlog_bytes: usize) -> bool {
+    /// The driver goes to sleep, unless there is something to take. `ticks`: whether it looks again soon, if that has changed.
+    pub(super) fn sleep(&self, backlog_bytes: usize, ticks: Option<bool>) -> bool {
         let mut shared = self.lock();
         shared.outbox.set_backlog(backlog_bytes);
+        shared.ticks = ticks.unwrap_or(shared.ticks);
         shared.awake = !shared.outbox.is_empty();
         let asleep = !shared.awake;
         let wakers = shared.roomy();

@@ -1,6 +1,6 @@
 //! Waiting for tasks to end, without asking for their values.
 use crate::error::Error;
-use crate::future::{Group, TaskFuture, park_on};
+use crate::future::{Group, TaskFuture, wait_on};
 use longshore_rt::{BoxFuture, DynRuntime, RuntimeExt};
 use std::fmt;
 use std::future::IntoFuture;
@@ -62,8 +62,8 @@ impl<T: 'static> WaitFor<T> {
     /// # Errors
     /// [`Error::TimedOut`], or [`Error::Blocking`] where it would hang.
     pub fn block(self) -> Result<Waited<T>, Error> {
-        let rt = self.rt();
-        park_on(rt.as_ref(), self.into_future())?
+        let session = self.futures.iter().find_map(|f| f.cell().session().cloned());
+        wait_on(session.as_deref(), self.into_future())?
     }
 
     async fn run(self) -> Result<Waited<T>, Error> {

@@ -230,6 +230,7 @@ impl Cell {
         drop(state);
         drop(replaced);
         evicted.into_iter().for_each(std::task::Waker::wake);
+        self.expect_news();
         if ask {
             self.ask();
         }
@@ -252,6 +253,12 @@ impl Cell {
         match std::mem::replace(&mut *state, State::Failed(gone)) {
             State::Value(value) => Some(value),
             _ => None,
+        }
+    }
+
+    fn expect_news(&self) {
+        if let Some(session) = &self.session {
+            session.expect_news();
         }
     }
 
@@ -284,7 +291,11 @@ impl Cell {
         let mut state = self.lock();
         let mut ask = false;
         let told = match &mut *state {
-            State::Pending(waiters) => return waiters.push(waiter),
+            State::Pending(waiters) => {
+                waiters.push(waiter);
+                drop(state);
+                return self.expect_news();
+            }
             State::Away(away) if waiter.needs_value() => {
                 ask = !std::mem::replace(&mut away.asked, true);
                 away.waiters.push(waiter);
@@ -295,6 +306,7 @@ impl Cell {
         };
         drop(state);
         if ask {
+            self.expect_news();
             self.ask();
         }
         if let Some((waiter, failed)) = told {

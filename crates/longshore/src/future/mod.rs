@@ -6,6 +6,7 @@
 mod cell;
 mod group;
 mod park;
+mod parker;
 mod status;
 mod task_future;
 mod wait;
@@ -18,7 +19,8 @@ mod tests;
 pub(crate) use cell::CELL_BYTES;
 pub(crate) use cell::{CellRef, Progress, Settled, TokenRef};
 pub(crate) use group::Group;
-pub(crate) use park::park_on;
+pub(crate) use park::{park_on, wait_on};
+pub(crate) use parker::Parker;
 pub use status::TaskStatus;
 pub use task_future::TaskFuture;
 pub(crate) use task_future::{cancel, retry, take, take_last};

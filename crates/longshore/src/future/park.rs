@@ -2,6 +2,7 @@
 //!
 //! Inside our own tasks, inside tokio, or on an executor that nobody drives, blocking would hang: the runtime's own
 //! `block_on` knows, and says so. A compute thread that runs a task gives its slot to another task while it waits.
+use crate::client::Session;
 use crate::context::while_waiting;
 use longshore_rt::{BlockOn, BlockOnError, DynRuntime, ThreadContext};
 use std::future::Future;
@@ -26,4 +27,19 @@ pub(crate) fn park_on<F: Future>(rt: Option<&DynRuntime>, fut: F) -> Result<F::O
         Some(Err(BlockOnError::Unsupported)) | None => Ok(futures_lite::future::block_on(fut)),
         Some(result) => result,
     }
+}
+
+/// Blocks this thread until `fut` is done, which news of this session will bring about, and helps that along.
+///
+/// # Errors
+/// Where it would hang.
+pub(crate) fn wait_on<F: Future>(session: Option<&Session>, fut: F) -> Result<F::Output, BlockOnError> {
+    let mut fut = pin!(fut);
+    if let Some(session) = session
+        && session.rt().may_block().is_ok()
+        && let Some(value) = session.lead(fut.as_mut())
+    {
+        return Ok(value);
+    }
+    park_on(session.map(Session::rt), fut)
 }

@@ -3,7 +3,7 @@ use super::cell::{CellRef, Here, Progress};
 use super::status::TaskStatus;
 use super::wait::Wait;
 use super::waiter::{Waiter, Wakes};
-use super::{FutureRef, park_on};
+use super::{FutureRef, wait_on};
 use crate::error::{Error, TaskError, TaskErrorKind};
 use crate::value::{DecodeError, StoredValue, Value, decode};
 use longshore_proto::{ClientToScheduler, Payload, TaskId};
@@ -174,7 +174,7 @@ impl<T: Value> TaskFuture<T> {
     }
 
     fn block_on<F: Future>(&self, fut: F) -> Result<F::Output, Error> {
-        Ok(park_on(self.cell.session().map(|s| s.rt()), fut)?)
+        Ok(wait_on(self.cell.session().map(|s| &**s), fut)?)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::address::Address;
 use longshore_proto::handshake::Reply;
 use longshore_proto::limit::HANDSHAKE_MS_MAX;
 use longshore_proto::{Hello, Welcome};
-use longshore_rt::{Conn, DynRuntime, Endpoint, Runtime, RuntimeExt};
+use longshore_rt::{DynRuntime, Endpoint, Runtime, RuntimeExt};
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
@@ -53,8 +53,7 @@ async fn dial_stream<In: Incoming, Out: Outgoing>(
         (GreetingError::Io(_), Err(e)) | (GreetingError::Io(e), Ok(())) => ConnectError::from_io(to, e),
     });
     let welcome = admitted(to, reply?.0)?;
-    let (reader, writer) = conn.split();
-    Ok((Link::stream(Box::new(reader), Box::new(writer), to.to_string()), welcome))
+    Ok((Link::dialled(conn, to.to_string()), welcome))
 }
 
 async fn dial_local<In: Incoming, Out: Outgoing>(

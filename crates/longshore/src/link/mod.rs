@@ -9,6 +9,7 @@
 
 mod accept;
 mod accepted;
+mod attended;
 mod carrier;
 mod dial;
 mod error;
@@ -26,6 +27,7 @@ mod tests;
 
 pub(crate) use accept::Acceptor;
 pub(crate) use accepted::Accepted;
+pub(crate) use attended::Attendance;
 pub(crate) use carrier::Carrier;
 pub(crate) use dial::dial;
 pub use error::{ConnectError, LinkError, ListenError};
@@ -36,9 +38,11 @@ pub(crate) use stream::{BoxRead, BoxWrite};
 
 use local::LocalEnd;
 use longshore_proto::frame::EncodeError;
+use longshore_rt::{BoxConn, Conn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use stream::Stream;
 
@@ -55,6 +59,8 @@ impl<T: Serialize + Carrier + Send + 'static> Outgoing for T {}
 pub(crate) struct Link<In, Out> {
     peer: String,
     wire: Wire<In, Out>,
+    /// What a thread needs to know that reads the socket itself.
+    attendance: Option<Arc<Attendance>>,
     /// Why reading or writing is of no use any more.
     lost: Option<LinkError>,
 }
@@ -72,7 +78,7 @@ pub(crate) fn pair<A, B>(a: &str, b: &str) -> (Link<A, B>, Link<B, A>) {
 
 impl<In, Out> Link<In, Out> {
     fn new(peer: String, wire: Wire<In, Out>) -> Self {
-        Link { peer, wire, lost: None }
+        Link { peer, wire, attendance: None, lost: None }
     }
 
     /// A link over a byte stream on which the handshake is done. `peer` is for logs.
@@ -83,6 +89,32 @@ impl<In, Out> Link<In, Out> {
     /// Like [`stream`](Self::stream), with bytes that precede the first message.
     fn stream_after(reader: BoxRead, writer: BoxWrite, peer: String, prologue: Vec<u8>) -> Self {
         Link::new(peer, Wire::Stream(Box::new(Stream::new(reader, writer, prologue))))
+    }
+
+    /// A link that a thread may read without the runtime's help, if the runtime's connection allows that.
+    fn dialled(conn: BoxConn, peer: String) -> Self {
+        let attendance = conn.socket().map(Attendance::new);
+        let (reader, writer) = conn.split();
+        let reader: BoxRead = match &attendance {
+            Some(attendance) => Box::new(attended::Reader::new(reader, attendance.clone())),
+            None => Box::new(reader),
+        };
+        Link { attendance, ..Link::stream(reader, Box::new(writer), peer) }
+    }
+
+    /// What a thread needs that is to read this link itself; `None` if none can.
+    pub(crate) fn attendance(&self) -> Option<&Arc<Attendance>> {
+        self.attendance.as_ref()
+    }
+
+    /// Says whether from now on a thread reads this link, which then waits for the socket itself, or the runtime, which
+    /// then wakes whoever polls the link.
+    pub(crate) fn attend(&mut self, attended: bool) {
+        if let (Some(attendance), Wire::Stream(stream)) = (&self.attendance, &mut self.wire)
+            && attendance.attend(attended)
+        {
+            stream.look_again();
+        }
     }
 
     /// The other side's address, for logs.

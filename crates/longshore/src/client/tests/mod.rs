@@ -1,6 +1,7 @@
 //! Clients against a scheduler that is played by the test.
 mod cells;
 mod fetch;
+mod lead;
 mod played;
 mod session;
 
