@@ -7,6 +7,7 @@
 mod assembly;
 pub mod client;
 mod id_map;
+mod peer_map;
 pub mod scheduler;
 pub mod story;
 pub mod worker;

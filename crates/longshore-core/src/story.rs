@@ -50,7 +50,8 @@ impl Story {
         } else {
             self.ring[self.next] = entry;
         }
-        self.next = (self.next + 1) % self.len_max;
+        // no division: this runs several times a task
+        self.next = if self.next + 1 == self.len_max { 0 } else { self.next + 1 };
     }
 
     /// The entries, oldest first.

@@ -1,8 +1,9 @@
 //! Clients as the scheduler sees them.
 use super::task::FunctionRef;
+use crate::peer_map::PeerMap;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
-use longshore_proto::{PeerId, TaskFailure, TaskId, Time};
+use longshore_proto::{FunctionIndex, PeerId, TaskFailure, TaskId, Time};
 use std::sync::Arc;
 
 /// One client.
@@ -29,9 +30,25 @@ pub(super) struct Refused {
 }
 
 impl Client {
+    pub(super) fn new(now: Time) -> Self {
+        let (functions, knows_peer) = (Vec::new(), HashSet::default());
+        let refused = HashMap::default();
+        Client { functions, wants_len: 0, sources_len: 0, refused, knows_peer, last_heard: now }
+    }
+
+    /// The function that the client gave a number.
+    pub(super) fn function(&self, index: FunctionIndex) -> Option<FunctionRef> {
+        *self.functions.get(index.0 as usize)?
+    }
+
     /// Whether this is the first time it hears of the worker.
     pub(super) fn meets_peer(&mut self, peer: PeerId) -> bool {
         self.knows_peer.insert(peer)
+    }
+
+    /// Forgets a submission that was not taken; whether there was one.
+    pub(super) fn forgets_refused(&mut self, id: TaskId) -> bool {
+        !self.refused.is_empty() && self.refused.remove(&id).is_some()
     }
 
     /// The failure that a call with these inputs inherits from a submission of this client that was not taken.
@@ -44,43 +61,4 @@ impl Client {
 }
 
 /// All clients, oldest first.
-#[derive(Debug, Default)]
-pub(super) struct Clients {
-    by_peer: HashMap<PeerId, Client, FixedState>,
-    order: Vec<PeerId>,
-}
-
-impl Clients {
-    pub(super) fn add(&mut self, peer: PeerId, now: Time) {
-        let (functions, knows_peer) = (Vec::new(), HashSet::default());
-        let refused = HashMap::default();
-        let client = Client { functions, wants_len: 0, sources_len: 0, refused, knows_peer, last_heard: now };
-        self.by_peer.insert(peer, client);
-        self.order.push(peer);
-    }
-
-    pub(super) fn remove(&mut self, peer: PeerId) -> Option<Client> {
-        self.order.retain(|p| *p != peer);
-        self.by_peer.remove(&peer)
-    }
-
-    pub(super) fn get(&self, peer: PeerId) -> Option<&Client> {
-        self.by_peer.get(&peer)
-    }
-
-    pub(super) fn get_mut(&mut self, peer: PeerId) -> Option<&mut Client> {
-        self.by_peer.get_mut(&peer)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.order.len()
-    }
-
-    pub(super) fn peers(&self) -> &[PeerId] {
-        &self.order
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (PeerId, &Client)> {
-        self.order.iter().map(|p| (*p, &self.by_peer[p]))
-    }
-}
+pub(super) type Clients = PeerMap<Client>;

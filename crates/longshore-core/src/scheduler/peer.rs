@@ -1,4 +1,5 @@
 //! Workers and clients come, fall silent and go.
+use super::client::Client;
 use super::task::{Phase, Slot, State};
 use super::{Action, Actions, CloseReason, Machine, to_client, to_worker};
 use longshore_proto::handshake::WorkerHello;
@@ -24,7 +25,7 @@ impl Machine {
 
     pub(super) fn on_client_joined(&mut self, peer: PeerId, out: &mut Actions) {
         self.welcome(peer, false, out);
-        self.clients.add(peer, self.now);
+        self.clients.insert(peer, Client::new(self.now));
         self.story.note(self.now, "client joined", u64::from(peer.0));
     }
 

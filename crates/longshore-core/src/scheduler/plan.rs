@@ -3,15 +3,20 @@ use super::Machine;
 use super::placement::Restriction;
 use super::task::{FunctionRef, Phase, Slot, State};
 use longshore_proto::{FailureKind, TaskFailure};
+use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
 impl Machine {
     /// Sees to it that a task which is neither done nor under way gets its value, and so for the inputs it lacks.
     pub(super) fn plan(&mut self, slot: Slot) {
-        let mut todo = vec![slot];
+        let mut todo: SmallVec<[Slot; 8]> = smallvec![slot];
         while let Some(slot) = todo.pop() {
-            let state = &self.tasks[slot].state;
-            if state.is_pending() || state.is_done() {
+            let task = &self.tasks[slot];
+            if task.state.is_pending() || task.state.is_done() {
+                continue;
+            }
+            if task.inputs.is_empty() && !task.is_unique() {
+                self.enqueue(slot);
                 continue;
             }
             let token = self.tasks.token();
@@ -67,6 +72,9 @@ impl Machine {
 
     /// One input of each of these tasks has come.
     pub(super) fn input_came(&mut self, slot: Slot) {
+        if self.tasks[slot].waiters.is_empty() {
+            return;
+        }
         for (waiter, token) in std::mem::take(&mut self.tasks[slot].waiters) {
             let Some(task) = self.tasks.get_mut(waiter) else { continue };
             match &mut task.state {

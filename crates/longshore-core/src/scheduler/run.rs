@@ -69,13 +69,17 @@ impl Machine {
         if inline {
             // The value cannot be lost, so the call is never needed again.
             task.args = longshore_proto::Payload::empty();
-            for input in std::mem::take(&mut task.inputs) {
-                self.tasks[input].users -= 1;
+            if !task.inputs.is_empty() {
+                for input in std::mem::take(&mut task.inputs) {
+                    self.tasks[input].users -= 1;
+                }
             }
         }
         self.report_to_all(slot, out);
         self.input_came(slot);
-        self.check.push(slot);
+        if !self.tasks[slot].is_needed() {
+            self.check.push(slot);
+        }
     }
 
     pub(super) fn on_failed(

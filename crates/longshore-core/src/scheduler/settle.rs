@@ -10,6 +10,9 @@ impl Machine {
     /// Follows up on an event until nothing is left to do.
     pub(super) fn settle(&mut self, out: &mut Actions) {
         loop {
+            if self.is_settled() {
+                return;
+            }
             if !self.lost.is_empty() {
                 self.recover(out);
             } else if let Some((slot, token, failure)) = self.failing.pop() {
@@ -21,10 +24,12 @@ impl Machine {
                 self.recall(slot, out);
             } else if let Some(slot) = self.check.pop() {
                 self.check(slot, out);
-            } else {
-                return;
             }
         }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.check.is_empty() && self.recalls.is_empty() && self.failing.is_empty() && self.lost.is_empty()
     }
 
     /// Ends a pending task without a value.
@@ -109,13 +114,15 @@ impl Machine {
 
     fn forget(&mut self, slot: Slot) {
         let handle = self.tasks.handle(slot);
-        let Some(task) = self.tasks.remove(slot) else { return };
+        let Some(inputs) = self.tasks.remove(slot) else { return };
         self.story.task(self.now, handle, "forgotten", 0);
-        for input in &task.inputs {
+        for input in &inputs {
             self.tasks[*input].users -= 1;
             self.check.push(*input);
         }
-        self.relays.retain(|r| r.slot != slot);
+        if !self.relays.is_empty() {
+            self.relays.retain(|r| r.slot != slot);
+        }
     }
 
     /// Tells everybody who has a stored value to drop it.

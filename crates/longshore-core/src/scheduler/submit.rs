@@ -34,15 +34,12 @@ impl Machine {
     }
 
     pub(super) fn on_submit(&mut self, peer: PeerId, submit: Submit, out: &mut Actions) {
-        let known = self.clients.get(peer).and_then(|c| *c.functions.get(submit.function.0 as usize)?);
-        let Some(function) = known else {
-            return self.eject_client(
-                peer,
-                CloseReason::Protocol("a call of a function never introduced"),
-                out,
-            );
+        let Some(client) = self.clients.get(peer) else { return };
+        let Some(function) = client.function(submit.function) else {
+            let reason = CloseReason::Protocol("a call of a function never introduced");
+            return self.eject_client(peer, reason, out);
         };
-        if let Some(failure) = self.clients.get(peer).and_then(|c| c.refused_input(&submit.inputs)) {
+        if let Some(failure) = client.refused_input(&submit.inputs) {
             let mut failure = TaskFailure::clone(&failure);
             failure.pass_to(self.functions.name(function));
             return self.refuse(peer, &submit, failure, out);
@@ -93,8 +90,9 @@ impl Machine {
         if let Some(client) = self.clients.get_mut(peer) {
             client.wants_len += 1;
         }
+        let inputs = task.inputs.len();
         let slot = self.tasks.insert(task);
-        for i in 0..self.tasks[slot].inputs.len() {
+        for i in 0..inputs {
             let input = self.tasks[slot].inputs[i];
             self.tasks[input].users += 1;
             self.drop_claim(peer, input);
@@ -115,6 +113,9 @@ impl Machine {
     }
 
     fn find_all(&self, ids: &[TaskId]) -> Option<Box<[Slot]>> {
+        if ids.is_empty() {
+            return Some(Box::default());
+        }
         ids.iter().map(|id| self.tasks.find(*id)).collect()
     }
 

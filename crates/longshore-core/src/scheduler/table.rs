@@ -1,5 +1,5 @@
 //! All tasks: a slab of records, an index by id, and the one function that changes a state.
-use super::task::{Phase, Slot, State, Task};
+use super::task::{Counts, Phase, Slot, State, Task};
 use crate::id_map::IdMap;
 use crate::story::Story;
 use longshore_proto::query::TaskCounts;
@@ -34,7 +34,7 @@ pub(super) struct Table {
     places: Vec<Place>,
     free: Vec<Slot>,
     index: IdMap<PackedSlot>,
-    counts: TaskCounts,
+    counts: Counts,
     next_token: u32,
 }
 
@@ -44,14 +44,14 @@ impl Table {
             places: Vec::new(),
             free: Vec::new(),
             index: IdMap::new(hash_seed),
-            counts: TaskCounts::default(),
+            counts: Counts::default(),
             next_token: 0,
         }
     }
 
     /// Adds a task. Its id must not be in the table.
     pub(super) fn insert(&mut self, task: Task) -> Slot {
-        *task.state.count(&mut self.counts) += 1;
+        self.counts.add(task.state.kind());
         let id = task.id;
         let slot = match self.free.pop() {
             Some(slot) => {
@@ -69,16 +69,19 @@ impl Table {
         slot
     }
 
-    /// Takes a task out for good.
-    pub(super) fn remove(&mut self, slot: Slot) -> Option<Task> {
+    /// Forgets a task for good, and gives back its inputs.
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<Box<[Slot]>> {
         let place = self.places.get_mut(slot as usize)?;
-        let task = place.task.take()?;
+        let task = place.task.as_mut()?;
+        let (id, kind, inputs) = (task.id, task.state.kind(), mem::take(&mut task.inputs));
+        // dropped where it lies: it is large
+        place.task = None;
         place.generation = place.generation.wrapping_add(1);
         self.free.push(slot);
-        *task.state.count(&mut self.counts) -= 1;
-        let indexed = self.index.remove(task.id);
+        self.counts.subtract(kind);
+        let indexed = self.index.remove(id);
         debug_assert!(indexed.is_some_and(|s| s.slot() == slot), "a task is in the index");
-        Some(task)
+        Some(inputs)
     }
 
     pub(super) fn find(&self, id: TaskId) -> Option<Slot> {
@@ -105,11 +108,13 @@ impl Table {
 
     /// Changes a task's state, the only way there is, and gives back the old one.
     pub(super) fn transition(&mut self, slot: Slot, to: State, now: Time, story: &mut Story) -> State {
-        let handle = self.handle(slot);
-        let task = self.places[slot as usize].task.as_mut().expect("a live slot");
-        *task.state.count(&mut self.counts) -= 1;
-        *to.count(&mut self.counts) += 1;
-        story.task(now, handle, to.name(), u64::from(task.attempt));
+        let place = &mut self.places[slot as usize];
+        let handle = TaskHandle { slot, generation: place.generation };
+        let task = place.task.as_mut().expect("a live slot");
+        let (from, kind) = (task.state.kind(), to.kind());
+        self.counts.subtract(from);
+        self.counts.add(kind);
+        story.task(now, handle, kind.name(), u64::from(task.attempt));
         mem::replace(&mut task.state, to)
     }
 
@@ -132,7 +137,7 @@ impl Table {
     }
 
     pub(super) fn counts(&self) -> TaskCounts {
-        self.counts
+        self.counts.told()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -141,29 +141,59 @@ pub(super) struct Task {
     pub(super) state: State,
 }
 
-impl State {
+/// Which state, without what it carries.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Waiting,
+    Queued,
+    Assigned,
+    Inline,
+    Stored,
+    Failed,
+    Released,
+}
+
+impl Kind {
     /// Name for the story.
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            State::Waiting { .. } => "waiting",
-            State::Queued => "queued",
-            State::Assigned { .. } => "assigned",
-            State::Inline(_) => "inline",
-            State::Stored(_) => "stored",
-            State::Failed(_) => "failed",
-            State::Released => "released",
-        }
+    pub(super) fn name(self) -> &'static str {
+        const NAMES: [&str; Counts::LEN] =
+            ["waiting", "queued", "assigned", "inline", "stored", "failed", "released"];
+        NAMES[self as usize]
+    }
+}
+
+/// Tasks by state.
+#[derive(Copy, Clone, Debug, Default)]
+pub(super) struct Counts([u64; Counts::LEN]);
+
+impl Counts {
+    const LEN: usize = Kind::Released as usize + 1;
+
+    pub(super) fn add(&mut self, kind: Kind) {
+        self.0[kind as usize] += 1;
     }
 
-    /// The count of tasks in this state.
-    pub(super) fn count<'a>(&self, counts: &'a mut TaskCounts) -> &'a mut u64 {
+    pub(super) fn subtract(&mut self, kind: Kind) {
+        self.0[kind as usize] -= 1;
+    }
+
+    /// As it is told to whoever asks.
+    pub(super) fn told(&self) -> TaskCounts {
+        let [waiting, queued, assigned, inline, stored, failed, released] = self.0;
+        TaskCounts { waiting, queued, assigned, memory: inline + stored, failed, released }
+    }
+}
+
+impl State {
+    pub(super) fn kind(&self) -> Kind {
         match self {
-            State::Waiting { .. } => &mut counts.waiting,
-            State::Queued => &mut counts.queued,
-            State::Assigned { .. } => &mut counts.assigned,
-            State::Inline(_) | State::Stored(_) => &mut counts.memory,
-            State::Failed(_) => &mut counts.failed,
-            State::Released => &mut counts.released,
+            State::Waiting { .. } => Kind::Waiting,
+            State::Queued => Kind::Queued,
+            State::Assigned { .. } => Kind::Assigned,
+            State::Inline(_) => Kind::Inline,
+            State::Stored(_) => Kind::Stored,
+            State::Failed(_) => Kind::Failed,
+            State::Released => Kind::Released,
         }
     }
 

@@ -1,9 +1,8 @@
 //! Everything that must be true between events. Tests and the simulator check it after each.
 use super::Machine;
 use super::relay::Relay;
-use super::task::{FunctionRef, Phase, Slot, State, Task};
+use super::task::{Counts, FunctionRef, Phase, Slot, State, Task};
 use longshore_proto::PeerId;
-use longshore_proto::query::TaskCounts;
 
 impl Machine {
     /// Checks every relation between the collections.
@@ -17,12 +16,12 @@ impl Machine {
     }
 
     fn faults(&self) -> Result<(), String> {
-        let mut counts = TaskCounts::default();
+        let mut counts = Counts::default();
         let len = self.tasks.iter().map(|(s, _)| s as usize + 1).max().unwrap_or(0);
         let (mut users, mut pending) = (vec![0u32; len], vec![0u32; len]);
         for (slot, task) in self.tasks.iter() {
             self.check_task(slot, task).map_err(|e| format!("task {} ({slot}): {e}; {task:?}", task.id))?;
-            *task.state.count(&mut counts) += 1;
+            counts.add(task.state.kind());
             for input in &task.inputs {
                 users[*input as usize] += 1;
                 pending[*input as usize] += u32::from(task.state.is_pending());
@@ -35,6 +34,7 @@ impl Machine {
                 format!("task {slot} counts {} pending users, has {p}", task.pending_users)
             })?;
         }
+        let counts = counts.told();
         ensure(counts == self.tasks.counts(), || format!("counts {:?} are {counts:?}", self.tasks.counts()))?;
         self.check_workers()?;
         self.check_relays()?;

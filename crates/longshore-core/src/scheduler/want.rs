@@ -10,8 +10,8 @@ impl Machine {
     pub(super) fn on_release(&mut self, peer: PeerId, ids: &[TaskId]) {
         for id in ids {
             // What was refused is not the task of that id, which another client may have.
-            let refused = self.clients.get_mut(peer).and_then(|c| c.refused.remove(id));
-            if let Some(slot) = self.tasks.find(*id).filter(|_| refused.is_none()) {
+            let refused = self.clients.get_mut(peer).is_some_and(|c| c.forgets_refused(*id));
+            if let Some(slot) = self.tasks.find(*id).filter(|_| !refused) {
                 self.unwant(peer, slot);
             }
         }

@@ -2,8 +2,9 @@
 use super::config::Config;
 use super::placement::Standing;
 use super::task::{FunctionRef, Phase, Slot};
+use crate::peer_map::PeerMap;
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use longshore_proto::handshake::WorkerHello;
 use longshore_proto::{FunctionSpec, PeerId, Time};
 
@@ -30,8 +31,8 @@ pub(super) struct Worker {
     pub stored_bytes: u64,
     /// What is left of its resources while tasks hold some, in the order of `hello.resources`.
     free: Vec<f64>,
-    /// Functions it was introduced to.
-    knows_function: HashSet<FunctionRef, FixedState>,
+    /// Functions it was introduced to, a bit for each.
+    knows_function: Vec<u64>,
     /// Workers it was introduced to.
     knows_peer: HashSet<PeerId, FixedState>,
     /// Runs one suspect task at a time, and nothing else but what that waits for, until no suspect is left.
@@ -56,7 +57,7 @@ impl Worker {
             ahead_ns: 0,
             holds: HashSet::default(),
             stored_bytes: 0,
-            knows_function: HashSet::default(),
+            knows_function: Vec::new(),
             knows_peer: HashSet::default(),
             solo: false,
             last_heard: now,
@@ -186,15 +187,34 @@ impl Worker {
         Some(Standing { load_ns: self.load_ns(), has_room, has_surplus })
     }
 
+    /// Whether its load is over a bound.
+    pub(super) fn is_heavier_than(&self, load_ns: u64) -> bool {
+        self.occupancy_ns > load_ns.saturating_mul(self.threads() as u64)
+    }
+
     /// Tasks that could run elsewhere, beyond what its threads can run now.
     pub(super) fn surplus(&self) -> usize {
         let fixed = self.threads() + self.retracting as usize + self.ahead as usize;
         self.assigned.len().saturating_sub(fixed)
     }
 
+    /// Whether it was introduced to the function, so that its binary contains it.
+    pub(super) fn knows_function(&self, f: FunctionRef) -> bool {
+        let (word, bit) = place(f);
+        self.knows_function.get(word).is_some_and(|w| w & bit != 0)
+    }
+
     /// Whether this is the first time it hears of the function.
     pub(super) fn meets_function(&mut self, f: FunctionRef) -> bool {
-        self.knows_function.insert(f)
+        if self.knows_function(f) {
+            return false;
+        }
+        let (word, bit) = place(f);
+        if self.knows_function.len() <= word {
+            self.knows_function.resize(word + 1, 0);
+        }
+        self.knows_function[word] |= bit;
+        true
     }
 
     /// Whether this is the first time it hears of the other worker.
@@ -208,6 +228,11 @@ impl Worker {
     }
 }
 
+/// Where the bit of a function is.
+fn place(f: FunctionRef) -> (usize, u64) {
+    (f.0 as usize / 64, 1 << (f.0 % 64))
+}
+
 fn window_ns(config: &Config, threads: usize) -> u64 {
     u64::try_from(config.prefetch_window.as_nanos()).unwrap_or(u64::MAX).saturating_mul(threads as u64)
 }
@@ -215,9 +240,7 @@ fn window_ns(config: &Config, threads: usize) -> u64 {
 /// All workers, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Workers {
-    by_peer: HashMap<PeerId, Worker, FixedState>,
-    /// In order of arrival, so that nothing depends on the order of a hash table.
-    order: Vec<PeerId>,
+    by_peer: PeerMap<Worker>,
     names: HashSet<String, FixedState>,
     /// Those that can be sent work.
     ready_len: usize,
@@ -228,12 +251,10 @@ impl Workers {
         self.names.insert(hello.name.clone());
         self.ready_len += usize::from(registry.is_some());
         self.by_peer.insert(peer, Worker::new(hello, registry, now));
-        self.order.push(peer);
     }
 
     pub(super) fn remove(&mut self, peer: PeerId) -> Option<Worker> {
-        let worker = self.by_peer.remove(&peer)?;
-        self.order.retain(|p| *p != peer);
+        let worker = self.by_peer.remove(peer)?;
         self.names.remove(&worker.hello.name);
         self.ready_len -= usize::from(worker.registry.is_some());
         Some(worker)
@@ -246,30 +267,30 @@ impl Workers {
 
     /// A worker's functions are known: it can be sent work.
     pub(super) fn make_ready(&mut self, peer: PeerId, registry: u32) {
-        if let Some(worker) = self.by_peer.get_mut(&peer) {
+        if let Some(worker) = self.by_peer.get_mut(peer) {
             self.ready_len += usize::from(worker.registry.replace(registry).is_none());
         }
     }
 
     pub(super) fn get(&self, peer: PeerId) -> Option<&Worker> {
-        self.by_peer.get(&peer)
+        self.by_peer.get(peer)
     }
 
     pub(super) fn get_mut(&mut self, peer: PeerId) -> Option<&mut Worker> {
-        self.by_peer.get_mut(&peer)
+        self.by_peer.get_mut(peer)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.order.len()
+        self.by_peer.len()
     }
 
     /// All workers, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (PeerId, &Worker)> {
-        self.order.iter().map(|p| (*p, &self.by_peer[p]))
+        self.by_peer.iter()
     }
 
     pub(super) fn peers(&self) -> &[PeerId] {
-        &self.order
+        self.by_peer.peers()
     }
 
     /// Workers that can be sent work once they have room.

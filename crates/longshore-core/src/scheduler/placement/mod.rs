@@ -19,10 +19,10 @@ mod stuck;
 pub(super) use class::{Class, Classes, Restriction};
 pub(super) use ranking::{Ranking, Standing};
 
-use super::task::{Phase, Slot, State};
+use super::task::{Order, Phase, Slot, State};
 use super::{Actions, Machine, to_worker};
 use longshore_proto::worker::{Assign, Input, InputSource};
-use longshore_proto::{Attempt, FunctionIndex, PeerId, SchedulerToWorker};
+use longshore_proto::{Attempt, FunctionIndex, PeerId, SchedulerToWorker, TaskHandle};
 
 /// Inputs smaller than this in all are cheaper to move than to think about.
 const LOCALITY_BYTES_MIN: u64 = 64 * 1024;
@@ -71,16 +71,28 @@ impl Machine {
     /// Drops entries of tasks that left the queue; whether a live one is at the head.
     fn skip_gone(&mut self, class: u32) -> bool {
         while let Some((order, handle)) = self.classes[class].queue.peek() {
-            let task = self.tasks.resolve(handle).map(|slot| &self.tasks[slot]);
-            let live = |t: &super::task::Task| {
-                matches!(t.state, State::Queued) && t.order == order && t.class() == class
-            };
-            if task.is_some_and(live) {
+            if self.is_live(class, order, handle) {
                 return true;
             }
             self.classes[class].queue.pop();
         }
         false
+    }
+
+    /// Takes the first task of a class off its queue.
+    fn take_first(&mut self, class: u32) -> Option<Slot> {
+        while let Some((order, handle)) = self.classes[class].queue.pop() {
+            if self.is_live(class, order, handle) {
+                return Some(handle.slot);
+            }
+        }
+        None
+    }
+
+    /// Whether the entry of a queue is of a task that is still in it.
+    fn is_live(&self, class: u32, order: Order, handle: TaskHandle) -> bool {
+        let task = self.tasks.resolve(handle).map(|slot| &self.tasks[slot]);
+        task.is_some_and(|t| matches!(t.state, State::Queued) && t.order == order && t.class() == class)
     }
 
     /// The lightest worker that may take a task of the class now, and the load up to which it should be filled.
@@ -109,11 +121,7 @@ impl Machine {
     /// Gives a worker tasks of a class until it has enough; `false` when the class has no more.
     fn fill(&mut self, class: u32, lightest: PeerId, until_ns: u64, out: &mut Actions) -> bool {
         loop {
-            if !self.skip_gone(class) {
-                return false;
-            }
-            let Some((_, handle)) = self.classes[class].queue.pop() else { return false };
-            let slot = handle.slot;
+            let Some(slot) = self.take_first(class) else { return false };
             let worker = self.nearest_to_inputs(slot).unwrap_or(lightest);
             if !self.knows_function(worker, slot) {
                 let function = self.tasks[slot].function;
@@ -124,10 +132,9 @@ impl Machine {
             }
             self.assign(slot, worker, out);
             let Some(w) = self.workers.get(lightest) else { return true };
-            let load = w.load_ns();
             let restriction = &self.classes[class].restriction;
             let full = !w.has_room(&self.config) || !w.has_free(&restriction.resources);
-            if full || load > until_ns || restriction.solo {
+            if full || w.is_heavier_than(until_ns) || restriction.solo {
                 self.ranking.set(lightest, w.standing(&self.config));
                 return true;
             }
@@ -135,13 +142,18 @@ impl Machine {
     }
 
     fn knows_function(&self, worker: PeerId, slot: Slot) -> bool {
-        let registry = self.workers.get(worker).and_then(|w| w.registry);
-        registry.is_some_and(|r| self.functions.is_in(self.tasks[slot].function, r))
+        let function = self.tasks[slot].function;
+        let Some(worker) = self.workers.get(worker) else { return false };
+        let is_in = |registry| self.functions.is_in(function, registry);
+        worker.knows_function(function) || worker.registry.is_some_and(is_in)
     }
 
     /// The worker with room that holds most bytes of a task's stored inputs, if they are worth it.
     pub(super) fn nearest_to_inputs(&self, slot: Slot) -> Option<PeerId> {
         let task = &self.tasks[slot];
+        if task.inputs.is_empty() {
+            return None;
+        }
         let mut bytes: Vec<(PeerId, u64)> = Vec::new();
         for input in &task.inputs {
             let State::Stored(stored) = &self.tasks[*input].state else { continue };
@@ -201,6 +213,9 @@ impl Machine {
 
     fn introduce_function(&mut self, slot: Slot, peer: PeerId, out: &mut Actions) {
         let function = self.tasks[slot].function;
+        if self.workers.get(peer).is_none_or(|w| w.knows_function(function)) {
+            return;
+        }
         if self.workers.get_mut(peer).is_some_and(|w| w.meets_function(function))
             && let Some(f) = self.functions.get(function)
         {

@@ -37,11 +37,11 @@ impl Queue {
 
     /// Takes the entry that [`peek`](Self::peek) showed.
     pub(crate) fn pop(&mut self) -> Option<Entry> {
-        let first = self.peek()?;
-        if self.in_order.front() == Some(&first) {
-            return self.in_order.pop_front();
+        match (self.in_order.front(), self.others.peek()) {
+            (Some(a), Some(Reverse(b))) if b < a => self.others.pop().map(|Reverse(entry)| entry),
+            (Some(_), _) => self.in_order.pop_front(),
+            (None, _) => self.others.pop().map(|Reverse(entry)| entry),
         }
-        self.others.pop().map(|Reverse(entry)| entry)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
