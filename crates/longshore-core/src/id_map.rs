@@ -6,8 +6,8 @@
 //! as the hash of a key, goes into an ordinary hash table, since a page for it alone would waste 63 places.
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 use longshore_proto::TaskId;
+use std::cell::Cell;
 
 /// Consecutive ids in a page.
 const PAGE_LEN: u64 = 64;
@@ -20,9 +20,11 @@ type PageKey = (u64, u64);
 /// The map.
 #[derive(Debug)]
 pub(crate) struct IdMap<V> {
-    pages: HashMap<PageKey, Box<Page<V>>, FixedState>,
-    /// An empty page, so that a table of one task at a time does not allocate one for each.
-    spare: Option<Box<Page<V>>>,
+    /// Where in `pages` each of them is.
+    directory: HashMap<PageKey, u32, FixedState>,
+    pages: Vec<Box<Page<V>>>,
+    /// The page that was used last, which mostly is the one that is wanted next.
+    recent: Cell<u32>,
     alone: HashMap<TaskId, V, FixedState>,
     /// Added last; the next in line opens a page.
     newest: TaskId,
@@ -31,13 +33,14 @@ pub(crate) struct IdMap<V> {
 
 #[derive(Debug)]
 struct Page<V> {
+    key: PageKey,
     len: u32,
     values: [Option<V>; PAGE_LEN as usize],
 }
 
 impl<V> Page<V> {
-    fn new() -> Box<Self> {
-        Box::new(Page { len: 0, values: [const { None }; PAGE_LEN as usize] })
+    fn new(key: PageKey) -> Box<Self> {
+        Box::new(Page { key, len: 0, values: [const { None }; PAGE_LEN as usize] })
     }
 }
 
@@ -45,8 +48,9 @@ impl<V> IdMap<V> {
     /// Nothing in it. The seed is for callers whose peers choose ids and could choose ones that collide.
     pub(crate) fn new(hash_seed: u64) -> Self {
         IdMap {
-            pages: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
-            spare: None,
+            directory: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
+            pages: Vec::new(),
+            recent: Cell::new(0),
             alone: HashMap::with_hasher(FixedState::with_seed(hash_seed)),
             newest: TaskId { origin: 0, seq: 0 },
             len: 0,
@@ -59,10 +63,23 @@ impl<V> IdMap<V> {
 
     pub(crate) fn get(&self, id: TaskId) -> Option<&V> {
         let (key, offset) = place(id);
-        if let Some(value) = self.pages.get(&key).and_then(|page| page.values[offset].as_ref()) {
+        if let Some(page) = self.page(key)
+            && let Some(value) = &self.pages[page].values[offset]
+        {
             return Some(value);
         }
         if self.alone.is_empty() { None } else { self.alone.get(&id) }
+    }
+
+    /// Where the page of that name is.
+    fn page(&self, key: PageKey) -> Option<usize> {
+        let recent = self.recent.get() as usize;
+        if self.pages.get(recent).is_some_and(|page| page.key == key) {
+            return Some(recent);
+        }
+        let page = *self.directory.get(&key)?;
+        self.recent.set(page);
+        Some(page as usize)
     }
 
     /// Adds an entry; gives back what the id had before.
@@ -75,18 +92,35 @@ impl<V> IdMap<V> {
             return Some(std::mem::replace(old, value));
         }
         let (key, offset) = place(id);
-        let page = match self.pages.entry(key) {
-            Entry::Occupied(page) => page.into_mut(),
-            Entry::Vacant(place) if follows => place.insert(self.spare.take().unwrap_or_else(Page::new)),
-            Entry::Vacant(_) => {
+        let page = match self.page(key) {
+            Some(page) => page,
+            None if follows => self.open(key),
+            None => {
                 self.len += 1;
                 return self.alone.insert(id, value);
             }
         };
+        let page = &mut self.pages[page];
         let old = page.values[offset].replace(value);
         page.len += u32::from(old.is_none());
         self.len += usize::from(old.is_none());
         old
+    }
+
+    fn open(&mut self, key: PageKey) -> usize {
+        if let [empty] = &mut self.pages[..]
+            && empty.len == 0
+        {
+            self.directory.remove(&empty.key);
+            self.directory.insert(key, 0);
+            empty.key = key;
+            return 0;
+        }
+        let page = u32::try_from(self.pages.len()).expect("fewer than 2^32 pages");
+        self.directory.insert(key, page);
+        self.pages.push(Page::new(key));
+        self.recent.set(page);
+        page as usize
     }
 
     pub(crate) fn remove(&mut self, id: TaskId) -> Option<V> {
@@ -101,24 +135,45 @@ impl<V> IdMap<V> {
 
     fn remove_from_page(&mut self, id: TaskId) -> Option<V> {
         let (key, offset) = place(id);
-        let Entry::Occupied(mut page) = self.pages.entry(key) else { return None };
-        let value = page.get_mut().values[offset].take()?;
-        page.get_mut().len -= 1;
-        if page.get().len == 0 {
-            self.spare = Some(page.remove());
-            if self.pages.is_empty() && self.pages.capacity() > KEEP_PAGES {
-                self.pages.shrink_to(0);
-            }
+        let at = self.page(key)?;
+        let page = &mut self.pages[at];
+        let value = page.values[offset].take()?;
+        page.len -= 1;
+        if page.len == 0 {
+            self.close(at);
         }
         Some(value)
+    }
+
+    /// Drops an empty page, unless it is the only one: that is used again, or a table of one task at a time would
+    /// allocate one for each.
+    fn close(&mut self, at: usize) {
+        if self.pages.len() == 1 {
+            return self.shrink();
+        }
+        self.directory.remove(&self.pages[at].key);
+        self.pages.swap_remove(at);
+        if let Some(moved) = self.pages.get(at) {
+            #[expect(clippy::cast_possible_truncation, reason = "there are fewer than 2^32 pages")]
+            self.directory.insert(moved.key, at as u32);
+        }
+    }
+
+    /// Gives the memory of a directory back that had been large.
+    fn shrink(&mut self) {
+        if self.directory.capacity() > KEEP_PAGES {
+            self.directory.shrink_to(1);
+            self.pages.shrink_to(1);
+        }
     }
 
     /// Empties it. The values come in no particular order.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = V> {
         self.len = 0;
+        self.directory.clear();
         let pages = std::mem::take(&mut self.pages);
         let alone = std::mem::take(&mut self.alone);
-        pages.into_values().flat_map(|page| page.values.into_iter().flatten()).chain(alone.into_values())
+        pages.into_iter().flat_map(|page| page.values.into_iter().flatten()).chain(alone.into_values())
     }
 }
 
@@ -159,8 +214,8 @@ mod tests {
         for seq in 0..1_000_000 {
             assert_eq!(map.remove(id(1, seq)), Some(seq));
         }
-        assert_eq!((map.len(), map.pages.len()), (0, 0));
-        assert!(map.pages.capacity() <= KEEP_PAGES && map.spare.is_some());
+        assert_eq!((map.len(), map.pages.len()), (0, 1));
+        assert!(map.directory.capacity() <= KEEP_PAGES && map.pages.capacity() <= KEEP_PAGES);
     }
 
     proptest! {
