@@ -45,7 +45,7 @@ impl Default for Config {
             incarnation: 1,
             hash_seed: 0,
             prefetch_window: Duration::from_millis(5),
-            assigned_len_max: 4096,
+            assigned_len_max: 1024,
             placement_slack: Duration::from_micros(200),
             lease: Duration::from_secs(15),
             unknown_function_grace: Duration::from_secs(5),

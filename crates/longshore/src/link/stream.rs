@@ -19,6 +19,8 @@ use std::task::{Context, Poll, ready};
 
 /// A turn reads at most about so much from one link, so that the runtime's other tasks get their share.
 const READ_BYTES_PER_TURN_MAX: usize = 1024 * 1024;
+/// And, once it gave out so many messages, no more: what follows from them should still fit the processor's caches.
+const MESSAGES_PER_TURN_MAX: usize = 1024;
 /// A turn writes at most about so much to one link.
 const WRITE_BYTES_PER_TURN_MAX: usize = 4 * 1024 * 1024;
 
@@ -199,21 +201,22 @@ impl<In: Incoming> Input<In> {
         if !self.gate.pass(cx) {
             return Poll::Pending;
         }
-        let (mut any, mut left) = (false, READ_BYTES_PER_TURN_MAX);
-        while left > 0 {
+        let (mut messages, mut left) = (0, READ_BYTES_PER_TURN_MAX);
+        let polled = |messages| if messages > 0 { Poll::Ready(Ok(())) } else { Poll::Pending };
+        while left > 0 && messages < MESSAGES_PER_TURN_MAX {
             let Poll::Ready(read) = self.poll_read() else {
                 self.gate.wait();
-                return if any { Poll::Ready(Ok(())) } else { Poll::Pending };
+                return polled(messages);
             };
             left = left.saturating_sub(read?);
             self.take(&mut |message| {
-                any = true;
+                messages += 1;
                 each(message);
             })?;
         }
         // There may be more, and the socket holds no waker of ours.
         cx.waker().wake_by_ref();
-        if any { Poll::Ready(Ok(())) } else { Poll::Pending }
+        polled(messages)
     }
 
     /// Gives out the messages that are whole.
