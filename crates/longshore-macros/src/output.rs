@@ -54,11 +54,11 @@ impl Output {
     pub(crate) fn store(&self, private: &TokenStream, given: &TokenStream) -> TokenStream {
         match self {
             Output::Plain(ty) => {
-                let store = quote_spanned!(ty.span()=> #private::StoredValue::from_typed::<#ty>);
+                let store = quote_spanned!(ty.span()=> #private::ReturnValue::of::<#ty>);
                 quote!(::core::result::Result::Ok(#store(#given)))
             }
             Output::Fallible(ty) => {
-                let store = quote_spanned!(ty.span()=> #private::StoredValue::from_typed);
+                let store = quote_spanned!(ty.span()=> #private::ReturnValue::of);
                 let failure = failure(private, has_reference(ty));
                 quote! {
                     match #private::TaskResult::into_result(#given) {

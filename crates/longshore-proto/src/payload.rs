@@ -10,6 +10,12 @@ use std::sync::Arc;
 /// Bytes up to this length live inside the [`Payload`] itself.
 pub const SMALL_BYTES_MAX: usize = 22;
 
+/// Bytes up to this length are copied into memory of their own rather than shared with what surrounds them.
+pub const COPIED_BYTES_MAX: usize = 512;
+
+// Most of a message is this, and a message is moved some ten times.
+const _: () = assert!(size_of::<Payload>() == 24);
+
 /// A value that stays in this process and is encoded only if it has to leave it.
 pub trait LocalValue: Any + Send + Sync {
     /// The encoded form.
@@ -24,14 +30,19 @@ pub trait LocalValue: Any + Send + Sync {
 }
 
 /// Arguments or a result, opaque to everybody but the task function.
+///
+/// Every message and every task has one or two of these, so that it is kept to three words: what is larger lies behind a
+/// pointer.
 #[derive(Clone)]
 pub enum Payload {
     /// At most [`SMALL_BYTES_MAX`] encoded bytes, kept here.
     Small(u8, [u8; SMALL_BYTES_MAX]),
+    /// A copy of at most [`COPIED_BYTES_MAX`] encoded bytes.
+    Copied(Arc<[u8]>),
     /// Encoded bytes.
-    Bytes(Bytes),
+    Bytes(Box<Bytes>),
     /// Encoded bytes in several parts.
-    Rope(Rope),
+    Rope(Box<Rope>),
     /// A value of this process; encoding happens when it travels.
     Local(Arc<dyn LocalValue>),
 }
@@ -46,8 +57,11 @@ impl Payload {
     /// A copy of `bytes`.
     #[must_use]
     pub fn copy_from(bytes: &[u8]) -> Self {
+        if bytes.len() > COPIED_BYTES_MAX {
+            return Payload::Bytes(Box::new(Bytes::copy_from_slice(bytes)));
+        }
         if bytes.len() > SMALL_BYTES_MAX {
-            return Payload::Bytes(Bytes::copy_from_slice(bytes));
+            return Payload::Copied(bytes.into());
         }
         let mut small = [0; SMALL_BYTES_MAX];
         small[..bytes.len()].copy_from_slice(bytes);
@@ -60,6 +74,7 @@ impl Payload {
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self {
             Payload::Small(n, b) => Some(&b[..usize::from(*n)]),
+            Payload::Copied(b) => Some(b),
             Payload::Bytes(b) => Some(b),
             Payload::Rope(_) | Payload::Local(_) => None,
         }
@@ -72,7 +87,8 @@ impl Payload {
     pub fn to_bytes(&self) -> Result<Bytes, String> {
         match self {
             Payload::Small(n, b) => Ok(Bytes::copy_from_slice(&b[..usize::from(*n)])),
-            Payload::Bytes(b) => Ok(b.clone()),
+            Payload::Copied(b) => Ok(Bytes::copy_from_slice(b)),
+            Payload::Bytes(b) => Ok(Bytes::clone(b)),
             Payload::Rope(rope) => Ok(rope.to_bytes()),
             Payload::Local(v) => v.encode().map(|rope| rope.to_bytes()),
         }
@@ -84,7 +100,7 @@ impl Payload {
     /// A local value that cannot be encoded says why.
     pub fn to_rope(&self) -> Result<Rope, String> {
         match self {
-            Payload::Rope(rope) => Ok(rope.clone()),
+            Payload::Rope(rope) => Ok(Rope::clone(rope)),
             Payload::Local(v) => v.encode(),
             encoded => Ok(encoded.to_bytes()?.into()),
         }
@@ -95,7 +111,7 @@ impl Payload {
     pub fn head_nbytes(&self) -> usize {
         match self {
             Payload::Rope(rope) => rope.head_nbytes(),
-            Payload::Small(..) | Payload::Bytes(_) | Payload::Local(_) => 0,
+            Payload::Small(..) | Payload::Copied(_) | Payload::Bytes(_) | Payload::Local(_) => 0,
         }
     }
 
@@ -104,6 +120,7 @@ impl Payload {
     pub fn slice(&self, from: usize, to: usize) -> Payload {
         match self {
             Payload::Small(_, b) => Payload::copy_from(&b[from..to]),
+            Payload::Copied(b) => Payload::copy_from(&b[from..to]),
             Payload::Bytes(b) => Payload::from(b.slice(from..to)),
             Payload::Rope(rope) => Payload::from(rope.slice(from, to)),
             Payload::Local(_) => self.clone(),
@@ -115,6 +132,7 @@ impl Payload {
     pub fn nbytes(&self) -> usize {
         match self {
             Payload::Small(n, _) => usize::from(*n),
+            Payload::Copied(b) => b.len(),
             Payload::Bytes(b) => b.len(),
             Payload::Rope(rope) => rope.nbytes(),
             Payload::Local(v) => v.nbytes(),
@@ -124,7 +142,7 @@ impl Payload {
 
 impl From<Bytes> for Payload {
     fn from(b: Bytes) -> Self {
-        if b.len() <= SMALL_BYTES_MAX { Payload::copy_from(&b) } else { Payload::Bytes(b) }
+        if b.len() <= SMALL_BYTES_MAX { Payload::copy_from(&b) } else { Payload::Bytes(Box::new(b)) }
     }
 }
 
@@ -133,14 +151,14 @@ impl From<Rope> for Payload {
         if rope.nbytes() <= SMALL_BYTES_MAX || rope.parts().len() == 1 {
             Payload::from(rope.to_bytes())
         } else {
-            Payload::Rope(rope)
+            Payload::Rope(Box::new(rope))
         }
     }
 }
 
 impl From<Vec<u8>> for Payload {
     fn from(b: Vec<u8>) -> Self {
-        if b.len() <= SMALL_BYTES_MAX { Payload::copy_from(&b) } else { Payload::Bytes(b.into()) }
+        if b.len() <= COPIED_BYTES_MAX { Payload::copy_from(&b) } else { Payload::Bytes(Box::new(b.into())) }
     }
 }
 
@@ -160,7 +178,7 @@ impl PartialEq for Payload {
             (Payload::Local(a), Payload::Local(b)) => Arc::ptr_eq(a, b),
             (Payload::Local(_), _) | (_, Payload::Local(_)) => false,
             (Payload::Rope(rope), other) | (other, Payload::Rope(rope)) => {
-                other.to_rope().as_ref() == Ok(rope)
+                other.to_rope().as_ref() == Ok(&**rope)
             }
             (a, b) => a.as_bytes() == b.as_bytes(),
         }
@@ -171,6 +189,7 @@ impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         match self {
             Payload::Small(n, b) => s.serialize_bytes(&b[..usize::from(*n)]),
+            Payload::Copied(b) => s.serialize_bytes(b),
             Payload::Bytes(b) => s.serialize_bytes(b),
             in_parts => s.serialize_bytes(&in_parts.to_bytes().map_err(ser::Error::custom)?),
         }

@@ -8,6 +8,6 @@ pub use crate::function::{
     Registration, Resolved, Run, RunFailure, RunFuture, RunResult, Signature, TaskResult, Worded, Words,
     WordsOfDebug, WordsOfDisplay, WordsOfDynError, WordsOfError, WordsOfSendError, path_of, register,
 };
-pub use crate::value::{StoredValue, Value};
+pub use crate::value::{ReturnValue, StoredValue, Value};
 pub use inventory;
 pub use std::marker::PhantomData;

@@ -67,7 +67,7 @@ pub enum Event {
         /// Number the driver gave it; never reused.
         peer: PeerId,
         /// What it said.
-        hello: WorkerHello,
+        hello: Box<WorkerHello>,
     },
     /// A client completed its part of the handshake. Answered by [`Action::Welcome`].
     ClientJoined {
@@ -243,7 +243,7 @@ impl Machine {
         match event {
             Event::FromClient { peer, message } => self.on_client(peer, message, out),
             Event::FromWorker { peer, message } => self.on_worker(peer, message, out),
-            Event::WorkerJoined { peer, hello } => self.on_worker_joined(peer, hello, out),
+            Event::WorkerJoined { peer, hello } => self.on_worker_joined(peer, *hello, out),
             Event::ClientJoined { peer } => self.on_client_joined(peer, out),
             Event::PeerLost { peer, reason } => self.on_peer_lost(peer, &reason, out),
         }

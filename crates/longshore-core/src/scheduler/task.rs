@@ -91,7 +91,8 @@ pub(super) enum Wants {
     /// One client, as is usual.
     One(PeerId),
     /// Several.
-    Many(Vec<PeerId>),
+    #[expect(clippy::box_collection, reason = "every task has room for this, and hardly one has several")]
+    Many(Box<Vec<PeerId>>),
 }
 
 /// What is not at its default for most tasks.
@@ -184,6 +185,9 @@ impl Counts {
     }
 }
 
+// There may be millions: what few tasks have lies behind a pointer.
+const _: () = assert!(size_of::<Task>() <= 192);
+
 impl State {
     pub(super) fn kind(&self) -> Kind {
         match self {
@@ -239,7 +243,7 @@ impl Wants {
         match self {
             Wants::None => *self = Wants::One(client),
             Wants::One(c) if *c == client => return false,
-            Wants::One(c) => *self = Wants::Many(vec![*c, client]),
+            Wants::One(c) => *self = Wants::Many(Box::new(vec![*c, client])),
             Wants::Many(v) if v.contains(&client) => return false,
             Wants::Many(v) => v.push(client),
         }

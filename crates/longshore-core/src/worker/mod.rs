@@ -25,6 +25,7 @@ mod run;
 mod scheduler;
 mod table;
 mod task;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -40,8 +41,8 @@ use pace::Functions;
 use roster::Roster;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use table::Table;
-use task::{Running, Task};
+use task::Running;
+use tasks::Tasks;
 
 /// Actions gather here; the driver drains it and uses it again.
 pub type Actions = Vec<Action>;
@@ -58,7 +59,7 @@ enum Giver {
 pub struct Machine {
     settings: Settings,
     functions: Functions,
-    tasks: Table<Task>,
+    tasks: Tasks,
     roster: Roster,
     /// Runs that go on although their result is not wanted.
     abandoned: BTreeMap<(TaskHandle, Attempt), Running>,
@@ -80,7 +81,7 @@ impl Machine {
         const STORY_LEN_MAX: usize = 1_024;
         Machine {
             functions: Functions::default(),
-            tasks: Table::default(),
+            tasks: Tasks::default(),
             roster: Roster::new(settings.nthreads),
             abandoned: BTreeMap::new(),
             values: Values::default(),
@@ -158,7 +159,7 @@ impl Machine {
         self.story.note(now, "exit", self.tasks.len() as u64);
         self.is_over = true;
         let running = self.tasks.iter().filter(|(_, task)| task.running().is_some());
-        let mut runs: Vec<_> = running.map(|(handle, task)| (*handle, task.attempt)).collect();
+        let mut runs: Vec<_> = running.map(|(handle, task)| (handle, task.attempt)).collect();
         runs.sort_unstable();
         out.extend(runs.into_iter().map(|(task, attempt)| Action::CancelRun { task, attempt }));
         out.push(Action::Exit(why));

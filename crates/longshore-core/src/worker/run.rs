@@ -14,7 +14,7 @@ impl Machine {
             && !self.is_over
             && let Some(entry) = self.roster.ready.peek()
         {
-            let Some(task) = self.tasks.get_mut(&entry.task).filter(|task| task.is_ready(&entry)) else {
+            let Some(task) = self.tasks.get_mut(entry.task).filter(|task| task.is_ready(&entry)) else {
                 self.roster.ready.pop_dead();
                 continue;
             };
@@ -107,11 +107,11 @@ impl Machine {
     }
 
     fn is_running(&self, task: TaskHandle, attempt: Attempt) -> bool {
-        self.tasks.get(&task).is_some_and(|t| t.attempt == attempt && t.running().is_some())
+        self.tasks.get(task).is_some_and(|t| t.attempt == attempt && t.running().is_some())
     }
 
     pub(super) fn on_timeout(&mut self, now: Time, handle: TaskHandle, out: &mut Actions) {
-        let Some(task) = self.tasks.get(&handle) else { return };
+        let Some(task) = self.tasks.get(handle) else { return };
         let (attempt, ms) = (task.attempt, task.timeout_ms.unwrap_or_default());
         let words = format!("it ran longer than its timeout of {ms} ms");
         let name = self.functions.name(task.function);
@@ -153,7 +153,7 @@ impl Machine {
             self.roster.slots.enter(*running);
             return true;
         }
-        let found = self.tasks.get(&task).filter(|t| t.attempt == attempt).and_then(|t| t.running());
+        let found = self.tasks.get(task).filter(|t| t.attempt == attempt).and_then(|t| t.running());
         let Some(running) = found.filter(|running| running.seceded != seceded) else { return false };
         self.transition(now, task, State::Running(change(running)));
         true

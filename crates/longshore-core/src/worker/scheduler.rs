@@ -44,7 +44,7 @@ impl Machine {
 
     fn on_assign(&mut self, now: Time, mut assign: Assign, out: &mut Actions) {
         let handle = assign.task;
-        if let Some(old) = self.tasks.get(&handle) {
+        if let Some(old) = self.tasks.get(handle) {
             if old.attempt >= assign.attempt {
                 self.stats.stale += 1;
                 return;
@@ -111,7 +111,7 @@ impl Machine {
     }
 
     fn on_retract(&mut self, now: Time, task: TaskHandle, attempt: Attempt, out: &mut Actions) {
-        let found = self.tasks.get(&task).filter(|t| t.attempt == attempt);
+        let found = self.tasks.get(task).filter(|t| t.attempt == attempt);
         let given_back = found.is_some_and(|t| t.running().is_none());
         if given_back {
             self.drop_task(now, task, "given back", out);
@@ -121,7 +121,7 @@ impl Machine {
     }
 
     fn on_cancel(&mut self, now: Time, task: TaskHandle, attempt: Attempt, out: &mut Actions) {
-        if self.tasks.get(&task).is_some_and(|t| t.attempt == attempt) {
+        if self.tasks.get(task).is_some_and(|t| t.attempt == attempt) {
             self.abandon(now, task, "cancelled", out);
             self.maker_gone(task, out);
         } else {
@@ -231,7 +231,7 @@ impl Machine {
     pub(super) fn give_to_waiters(&mut self, now: Time, input: TaskHandle, value: &Payload) {
         let Some(want) = self.fetches.take(input) else { return };
         for (task, at) in want.waiters {
-            if self.tasks.get_mut(&task).is_some_and(|t| t.fill(at, value.clone())) {
+            if self.tasks.get_mut(task).is_some_and(|t| t.fill(at, value.clone())) {
                 self.transition(now, task, State::Ready);
             }
         }
@@ -243,7 +243,7 @@ impl Machine {
             return;
         }
         let Some(want) = self.fetches.wants.get_mut(&input) else { return };
-        if self.tasks.contains_key(&input) {
+        if self.tasks.contains(input) {
             want.place = Place::Made;
             return;
         }

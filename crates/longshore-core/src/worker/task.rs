@@ -9,10 +9,9 @@
 //! A task that is done, given back, failed or cancelled is not in the table any more. A run that goes on although nobody
 //! wants its result is *abandoned*: it has no task, only the slot it takes until it ends.
 use super::roster::Roster;
-use super::table::Table;
+use super::tasks::Tasks;
 use super::{Machine, ready};
 use crate::story::Story;
-use hashbrown::hash_map::Entry;
 use longshore_proto::{Attempt, FunctionIndex, Payload, TaskHandle, TaskId, Time};
 use std::cmp::Reverse;
 
@@ -70,6 +69,13 @@ pub(super) struct Running {
     pub(super) seceded: bool,
     /// When it has run too long.
     pub(super) deadline: Option<Time>,
+}
+
+/// What is to be known of a task that ran.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Ran {
+    pub(super) id: TaskId,
+    pub(super) function: FunctionIndex,
 }
 
 impl Task {
@@ -133,7 +139,7 @@ impl Task {
 impl Machine {
     /// Puts a task that is in the table into another state.
     pub(super) fn transition(&mut self, now: Time, handle: TaskHandle, to: State) {
-        match self.tasks.get_mut(&handle) {
+        match self.tasks.get_mut(handle) {
             Some(task) => task.transition(now, handle, to, &mut self.roster, &mut self.story),
             None => debug_assert!(false, "transition of {handle:?}, which is not assigned"),
         }
@@ -141,7 +147,7 @@ impl Machine {
 
     /// Takes a task out of the table, and out of all that its state put it into.
     pub(super) fn remove_task(&mut self, now: Time, handle: TaskHandle, why: &'static str) -> Option<Task> {
-        let task = self.tasks.remove(&handle)?;
+        let task = self.tasks.remove(handle)?;
         self.story.task(now, handle, why, u64::from(task.attempt.0));
         match &task.state {
             State::Waiting { awaited, .. } => {
@@ -164,16 +170,19 @@ impl Machine {
         now: Time,
         (handle, attempt): (TaskHandle, Attempt),
         why: &'static str,
-    ) -> Option<Task> {
-        let Entry::Occupied(place) = self.tasks.entry(handle) else { return None };
-        let running = place.get().running().filter(|_| place.get().attempt == attempt)?;
+    ) -> Option<Ran> {
+        let look = |task: &Task| {
+            let running = task.running().filter(|_| task.attempt == attempt)?;
+            Some((running, Ran { id: task.id, function: task.function }))
+        };
+        let (running, ran) = self.tasks.remove_if(handle, look)?;
         self.roster.leave_running(handle, running);
         self.story.task(now, handle, why, u64::from(attempt.0));
-        Some(place.remove())
+        Some(ran)
     }
 }
 
 /// Whether the task of a queue entry still waits to be run.
-pub(super) fn is_ready(tasks: &Table<Task>, entry: &ready::Entry) -> bool {
-    tasks.get(&entry.task).is_some_and(|task| task.is_ready(entry))
+pub(super) fn is_ready(tasks: &Tasks, entry: &ready::Entry) -> bool {
+    tasks.get(entry.task).is_some_and(|task| task.is_ready(entry))
 }

@@ -19,9 +19,9 @@ impl Machine {
     fn check(&self) -> Result<(), String> {
         self.check_slots()?;
         self.check_ready()?;
-        for (handle, task) in &self.tasks {
+        for (handle, task) in self.tasks.iter() {
             if let State::Waiting { missing, awaited } = task.state() {
-                self.check_waiting(*handle, *missing, awaited)?;
+                self.check_waiting(handle, *missing, awaited)?;
             }
         }
         self.check_wants()?;
@@ -32,7 +32,7 @@ impl Machine {
     }
 
     fn check_slots(&self) -> Result<(), String> {
-        let running = self.tasks.values().filter_map(|task| task.running());
+        let running = self.tasks.iter().filter_map(|(_, task)| task.running());
         let (mut handed, mut charged_ns) = (0, 0);
         for run in running.chain(self.abandoned.values().copied()).filter(|run| !run.seceded) {
             (handed, charged_ns) = (handed + 1, charged_ns + run.charge_ns);
@@ -40,7 +40,7 @@ impl Machine {
         ensure(self.roster.slots.in_use() == (handed, charged_ns), || {
             format!("slots say {:?}, runs say {:?}", self.roster.slots.in_use(), (handed, charged_ns))
         })?;
-        let deadlines = self.tasks.iter().filter_map(|(h, t)| Some((t.running()?.deadline?, *h)));
+        let deadlines = self.tasks.iter().filter_map(|(h, t)| Some((t.running()?.deadline?, h)));
         let deadlines: BTreeSet<_> = deadlines.collect();
         ensure(self.roster.timeouts == deadlines, || {
             format!("timeouts {:?}, deadlines {deadlines:?}", self.roster.timeouts)
@@ -49,7 +49,7 @@ impl Machine {
 
     fn check_ready(&self) -> Result<(), String> {
         let ready = self.tasks.iter().filter(|(_, task)| matches!(task.state(), State::Ready));
-        let ready: BTreeSet<_> = ready.map(|(handle, _)| *handle).collect();
+        let ready: BTreeSet<_> = ready.map(|(handle, _)| handle).collect();
         let queued = self.roster.ready.iter().filter(|entry| is_ready(&self.tasks, entry));
         let queued: BTreeSet<_> = queued.map(|entry| entry.task).collect();
         ensure(ready == queued, || format!("ready {ready:?}, queued {queued:?}"))?;
@@ -79,7 +79,7 @@ impl Machine {
     fn check_wants(&self) -> Result<(), String> {
         for (input, want) in &self.fetches.wants {
             let is_waiting = |task: &TaskHandle| {
-                self.tasks.get(task).is_some_and(|t| matches!(t.state(), State::Waiting { .. }))
+                self.tasks.get(*task).is_some_and(|t| matches!(t.state(), State::Waiting { .. }))
             };
             ensure(
                 !want.waiters.is_empty() && want.waiters.iter().all(|(task, _)| is_waiting(task)),
@@ -90,7 +90,7 @@ impl Machine {
             let is_placed = match want.place {
                 Place::Queued(id) => peer(id).is_some_and(|p| p.queue.contains(&(want.order, *input))),
                 Place::InFlight(id) => peer(id).is_some_and(|p| p.in_flight.contains_key(input)),
-                Place::Made => self.tasks.contains_key(input),
+                Place::Made => self.tasks.contains(*input),
                 Place::Missing => want.holders.is_empty(),
             };
             ensure(is_placed, || format!("{input:?} does not stand where it says: {want:?}"))?;

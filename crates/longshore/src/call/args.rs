@@ -69,6 +69,11 @@ impl Args {
         Args(Payload::Local(Arc::new(local)))
     }
 
+    /// Whether they are mere bytes, whose end nobody notices.
+    pub(crate) fn is_encoded(&self) -> bool {
+        !matches!(self.0, Payload::Local(_))
+    }
+
     pub(crate) fn form(&self) -> ArgsForm<'_> {
         match &self.0 {
             Payload::Local(local) => match local.as_any().downcast_ref() {

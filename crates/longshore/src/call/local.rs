@@ -1,7 +1,7 @@
 //! Closures as tasks, for workers of the same process.
 use super::{Arg, Args, ArgsForm, Call, FunctionHandle, describe};
 use crate::function::{ArgReader, Assemble, Function, Registration, Run, RunFailure, RunResult, Signature};
-use crate::value::{StoredValue, Value};
+use crate::value::{ReturnValue, StoredValue, Value};
 use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
@@ -141,7 +141,7 @@ macro_rules! locals {
             #[allow(unused_variables)]
             fn run(&mut self, reader: &mut ArgReader<'_>) -> RunResult {
                 $(let $arg = reader.next::<$A>(stringify!($arg), Assemble::ENCODED)?;)*
-                Ok(StoredValue::from_typed(self($($arg.into_value()),*)))
+                Ok(ReturnValue::of(self($($arg.into_value()),*)))
             }
         }
 

@@ -3,7 +3,7 @@ use super::{Args, Call, CallBody, CallGraph, CallNode, Dependencies};
 use crate::error::TaskError;
 use crate::function::{Run, RunResult};
 use crate::future::FutureRef;
-use crate::value::{StoredValue, Value};
+use crate::value::{ReturnValue, StoredValue, Value};
 use longshore_proto::{FailureKind, TaskId};
 use std::sync::Arc;
 
@@ -92,7 +92,7 @@ fn take<T: Value>(value: StoredValue, name: &str) -> Result<T, TaskError> {
 }
 
 fn checked(call: &CallNode, outcome: RunResult) -> Result<StoredValue, TaskError> {
-    outcome.map_err(|failure| {
+    outcome.map(ReturnValue::store).map_err(|failure| {
         let mut record = failure.into_record(TaskId { origin: 0, seq: 0 }, &call.function().name());
         record.attempts = 1;
         TaskError::with_key(record, call.options().and_then(|options| options.key.clone()))

@@ -153,6 +153,6 @@ mod tests {
         };
         let parts = bytes.chunks(30).map(bytes::Bytes::copy_from_slice).collect();
         let rope = longshore_proto::Rope::new(parts);
-        assert_eq!(of(Payload::Rope(rope)), of(Payload::copy_from(&bytes)));
+        assert_eq!(of(Payload::Rope(Box::new(rope))), of(Payload::copy_from(&bytes)));
     }
 }

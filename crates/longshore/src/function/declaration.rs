@@ -2,7 +2,7 @@
 use super::RunFailure;
 use super::hash::StableHash;
 use crate::call::Args;
-use crate::value::StoredValue;
+use crate::value::{ReturnValue, StoredValue};
 use longshore_proto::{FunctionId, FunctionSpec};
 use std::any::type_name_of_val;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// What a run gives.
-pub type RunResult = Result<StoredValue, Box<RunFailure>>;
+pub type RunResult = Result<ReturnValue, Box<RunFailure>>;
 
 /// A run of an `async fn`.
 pub type RunFuture = Pin<Box<dyn Future<Output = RunResult> + Send>>;

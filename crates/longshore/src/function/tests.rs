@@ -4,7 +4,7 @@
 use super::hash::StableHash;
 use super::{Function, Registry, Run, Signature, registry, type_signature};
 use crate::task;
-use crate::value::StoredValue;
+use crate::value::{ReturnValue, StoredValue};
 use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -224,7 +224,7 @@ fn functions_of_one_name_in_different_places_differ() {
 }
 
 fn unit(_: &crate::call::Args, _: &[StoredValue]) -> super::RunResult {
-    Ok(StoredValue::from_typed(()))
+    Ok(ReturnValue::of(()))
 }
 
 fn unit_signature() -> u64 {

@@ -105,7 +105,7 @@ impl Driver {
         self.next_peer += 1;
         let peer = PeerId(self.next_peer);
         let event = match &accepted.hello().role {
-            Role::Worker(hello) => Event::WorkerJoined { peer, hello: hello.clone() },
+            Role::Worker(hello) => Event::WorkerJoined { peer, hello: Box::new(hello.clone()) },
             Role::Client(_) => Event::ClientJoined { peer },
             Role::Peer(_) => return accepted.reject(Reject::Role { listener: "scheduler".into() }),
         };

@@ -90,16 +90,16 @@ fn body(payload: Payload) -> Result<Vec<u8>, Payload> {
             let mut decoder = Decoder::new(&bytes);
             let (len, left) = (decoder.len(), decoder.left());
             if len != Ok(left) || !bytes.is_unique() {
-                return Err(bytes.into());
+                return Err(Payload::Bytes(bytes));
             }
             bytes.advance(bytes.len() - left);
-            bytes
+            *bytes
         }
         Payload::Rope(rope) => {
-            let [head, body] = rope.parts() else { return Err(rope.into()) };
+            let [head, body] = rope.parts() else { return Err(Payload::Rope(rope)) };
             let mut length = Decoder::new(head);
             if length.len() != Ok(body.len()) || length.left() > 0 {
-                return Err(rope.into());
+                return Err(Payload::Rope(rope));
             }
             let mut parts = rope.into_parts()?;
             match parts.pop() {

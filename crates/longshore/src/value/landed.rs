@@ -31,7 +31,7 @@ impl Landed {
     pub(super) fn of(payload: Payload) -> Result<Self, Payload> {
         let nbytes = match &payload {
             Payload::Bytes(_) | Payload::Rope(_) => payload.nbytes(),
-            Payload::Small(..) | Payload::Local(_) => 0,
+            Payload::Small(..) | Payload::Copied(_) | Payload::Local(_) => 0,
         };
         if nbytes < LEND_BYTES_MIN {
             return Err(payload);
@@ -118,7 +118,7 @@ pub(super) fn decode_payload<T: DeserializeOwned + 'static>(payload: &Payload) -
     match payload {
         Payload::Bytes(bytes) => decode(bytes, Some(bytes)),
         Payload::Rope(rope) => decode_parts(rope),
-        Payload::Small(..) => decode(payload.as_bytes().unwrap_or_default(), None),
+        Payload::Small(..) | Payload::Copied(_) => decode(payload.as_bytes().unwrap_or_default(), None),
         Payload::Local(_) => {
             let bytes = payload.to_bytes().map_err(DecodeError::Refused)?;
             decode(&bytes, Some(&bytes))

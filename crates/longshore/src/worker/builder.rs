@@ -253,7 +253,9 @@ impl<R: Runtime> WorkerBuilder<R> {
 /// Wraps a value that came in, so that all tasks that use it share one decoding.
 fn adopt(value: Payload) -> Payload {
     match value {
-        Payload::Bytes(_) | Payload::Rope(_) => Payload::Local(Arc::new(StoredValue::from_payload(value))),
+        Payload::Copied(_) | Payload::Bytes(_) | Payload::Rope(_) => {
+            Payload::Local(Arc::new(StoredValue::from_payload(value)))
+        }
         other => other,
     }
 }

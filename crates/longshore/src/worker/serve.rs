@@ -128,7 +128,7 @@ mod tests {
         let more = 10_000;
         let big = Bytes::from(vec![7; CHUNK_BYTES + more]);
         let mut never = |_| unreachable!("nothing is typed");
-        sender.push(handle(1), Payload::Bytes(big), &mut never);
+        sender.push(handle(1), Payload::from(big), &mut never);
         sender.push(handle(2), Payload::empty(), &mut never);
         let mut seen = vec![];
         while let Some(Piece::Data(chunk)) = sender.next(0) {

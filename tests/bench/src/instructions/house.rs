@@ -98,7 +98,7 @@ impl House {
             registry: 1,
             version: String::new(),
         };
-        self.to_scheduler.push(scheduler::Event::WorkerJoined { peer, hello });
+        self.to_scheduler.push(scheduler::Event::WorkerJoined { peer, hello: Box::new(hello) });
         let message = WorkerToScheduler::Registry { functions: vec![spec()], last: true };
         self.to_scheduler.push(scheduler::Event::FromWorker { peer, message });
         let machine = worker::Machine::new(Settings::new(format!("w{}", peer.0), peer, 1), self.now);

@@ -106,7 +106,7 @@ impl World {
             version: "1.2.3".into(),
         };
         self.workers.insert(peer, FakeWorker::default());
-        self.event(Event::WorkerJoined { peer, hello });
+        self.event(Event::WorkerJoined { peer, hello: Box::new(hello) });
         self.says(peer, WorkerToScheduler::Registry { functions, last: true });
         peer
     }

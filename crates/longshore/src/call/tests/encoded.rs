@@ -67,7 +67,7 @@ fn remote_with<T: Value>(call: Call<T>, inline_arg_bytes_max: usize) -> Result<T
         call.encode_args(&mut wire, &mut out)?;
         let inputs = wire.inputs;
         let result = run(call.function().declared().id(), Args::from_encoded(out), inputs);
-        results.push(result.expect("the run succeeds").encoded()?);
+        results.push(result.expect("the run succeeds").store().encoded()?);
     }
     let last = StoredValue::from_encoded(results.pop().expect("one call at least"));
     Ok(T::clone(&*last.typed().expect("the result decodes")))

@@ -148,7 +148,7 @@ fn borrowed_parameters_see_the_stored_value_itself() {
             Args::from_local(LocalArgs { closure: None, parameters: vec![LocalArg::Input(0)] }),
         ] {
             let result = run(&args, std::slice::from_ref(&stored)).unwrap();
-            assert_eq!(result.typed_ref::<usize>(), Ok(&expected));
+            assert_eq!(result.store().typed_ref::<usize>(), Ok(&expected));
         }
     }
 }

@@ -3,7 +3,7 @@ use crate::address::Address;
 use crate::client::Client;
 use crate::function::{Function, Run, Signature};
 use crate::scheduler::Scheduler;
-use crate::value::StoredValue;
+use crate::value::ReturnValue;
 use crate::worker::{Compute, Worker};
 use longshore_rt::Runtime;
 use longshore_sim::{JobCost, Sim, SimConfig};
@@ -13,7 +13,7 @@ use std::time::Duration;
 static LARGE: Function = Function::declare(
     || "tests::large",
     || Signature::new().output::<Vec<u8>>(),
-    Run::Sync(|_, _| Ok(StoredValue::from_typed(vec![7u8; 50_000]))),
+    Run::Sync(|_, _| Ok(ReturnValue::of(vec![7u8; 50_000]))),
 );
 
 #[test]

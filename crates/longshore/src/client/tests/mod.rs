@@ -7,7 +7,7 @@ mod session;
 
 use crate::call::{Call, describe};
 use crate::function::{Function, Run, Signature};
-use crate::value::StoredValue;
+use crate::value::ReturnValue;
 use std::time::Duration;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -15,7 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 static NUMBER: Function = Function::declare(
     || "tests::number",
     || Signature::new().argument::<u64>().output::<u64>(),
-    Run::Sync(|_, _| Ok(StoredValue::from_typed(0u64))),
+    Run::Sync(|_, _| Ok(ReturnValue::of(0u64))),
 );
 
 /// A call that nobody will run.

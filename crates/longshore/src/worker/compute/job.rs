@@ -3,7 +3,7 @@ use super::panic::{catch, drop_quietly};
 use crate::call::Args;
 use crate::context::Home;
 use crate::function::{Function, Run as HowToRun, RunFailureKind, RunResult};
-use crate::value::StoredValue;
+use crate::value::{ReturnValue, StoredValue};
 use crate::worker::inbox::Ended;
 use longshore_core::worker::{Outcome, Run};
 use longshore_proto::limit::{CHUNK_BYTES, INLINE_RESULT_BYTES_MAX};
@@ -50,10 +50,13 @@ impl Job {
                     Err(crate::function::RunFailure::refused("an async fn was run as a plain fn"))
                 }
             };
-            drop_quietly((args, inputs));
+            if !(args.is_encoded() && inputs.is_empty()) {
+                drop_quietly((args, inputs));
+            }
             result
         });
         let outcome = match ran {
+            Ok(Ok(ReturnValue::Scalar(scalar))) => small(scalar),
             Ok(result) => outcome(result, id, function, home),
             Err(panic) => Outcome::Failed(panic.into_failure(id, function.name())),
         };
@@ -84,7 +87,16 @@ fn judge(result: RunResult, id: TaskId, function: &'static Function, home: &Home
     Outcome::Failed(Box::new(failure))
 }
 
-fn ship(value: &StoredValue, function: &'static Function, home: &Home) -> Result<Outcome, String> {
+/// A result that travels with the message that announces it.
+fn small(value: Payload) -> Outcome {
+    Outcome::Value { value: value.clone(), inline: Some(value) }
+}
+
+fn ship(value: &ReturnValue, function: &'static Function, home: &Home) -> Result<Outcome, String> {
+    let value = match value {
+        ReturnValue::Scalar(scalar) => return Ok(small(scalar.clone())),
+        ReturnValue::Value(value) => value,
+    };
     if home.shipping == Shipping::AsIs {
         let is_large = value.nbytes_hint() > CHUNK_BYTES;
         let value = value.local_payload();
@@ -100,7 +112,7 @@ fn ship(value: &StoredValue, function: &'static Function, home: &Home) -> Result
         let encoded = encoded.map_err(|_| "its Serialize implementation panicked".to_owned())?;
         let encoded = encoded.map_err(|e| format!("the result cannot leave the worker: {e}"))?;
         if encoded.nbytes() <= INLINE_RESULT_BYTES_MAX {
-            return Ok(Outcome::Value { value: encoded.clone(), inline: Some(encoded) });
+            return Ok(small(encoded));
         }
     }
     Ok(Outcome::Value { value: value.local_payload(), inline: None })
