@@ -2,7 +2,9 @@
 //!
 //! Everything a client says travels in one ordered session: a release can never overtake the submission it follows.
 use crate::query::{Answer, Query};
-use crate::{FunctionIndex, FunctionSpec, Payload, PeerId, Piece, TaskFailure, TaskHandle, TaskId};
+use crate::{
+    FunctionIndex, FunctionSpec, Payload, PeerId, Piece, SubmitRun, TaskFailure, TaskHandle, TaskId,
+};
 use serde::{Deserialize, Serialize};
 
 /// What a client says.
@@ -73,6 +75,15 @@ pub enum ClientToScheduler {
     Goodbye,
     /// End the whole cluster: the workers, the scheduler, and with them every client's session.
     Shutdown,
+    /// Calls submitted one after the other: the same as a [`Submit`](Self::Submit) for each.
+    SubmitRun(SubmitRun),
+    /// The same as a [`Release`](Self::Release) of tasks whose ids follow one another.
+    ReleaseRun {
+        /// The first of them.
+        first: TaskId,
+        /// How many, at most [`RELEASE_LEN_MAX`](crate::limit::RELEASE_LEN_MAX).
+        len: u32,
+    },
 }
 
 /// One call to be run.

@@ -21,6 +21,7 @@ pub mod piece;
 pub mod plan;
 pub mod query;
 pub mod rope;
+pub mod run;
 pub mod time;
 pub mod worker;
 
@@ -32,5 +33,6 @@ pub use payload::{LocalValue, Payload};
 pub use peer::{PeerReply, PeerRequest};
 pub use piece::Piece;
 pub use rope::Rope;
+pub use run::SubmitRun;
 pub use time::Time;
 pub use worker::{Assign, Input, InputSource, SchedulerToWorker, WorkerToScheduler};

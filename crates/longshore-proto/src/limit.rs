@@ -14,6 +14,8 @@ pub const CHUNK_BYTES: usize = 1024 * 1024;
 pub const INLINE_RESULT_BYTES_MAX: usize = 4 * 1024;
 /// Encoded arguments above this size travel as a data object of their own.
 pub const INLINE_ARG_BYTES_MAX: usize = 64 * 1024;
+/// Tasks in one release.
+pub const RELEASE_LEN_MAX: u32 = 16 * 1024;
 /// Names, addresses and keys.
 pub const NAME_BYTES_MAX: usize = 4 * 1024;
 /// Text of a task failure: message, chain and backtrace each.

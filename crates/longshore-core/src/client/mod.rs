@@ -20,6 +20,7 @@ mod gate;
 mod lane;
 mod outbox;
 mod push;
+mod runs;
 mod table;
 #[cfg(test)]
 mod tests;

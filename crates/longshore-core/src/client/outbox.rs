@@ -14,6 +14,7 @@
 //! answer divides the two. Deliberately absent: the lock, and any idea of when the driver runs.
 use super::event::{Event, Token};
 use super::gate::{Gate, Gates};
+use super::runs;
 use foldhash::fast::FixedState;
 use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
@@ -22,8 +23,6 @@ use longshore_proto::{
     ClientToScheduler, FunctionId, FunctionIndex, FunctionSpec, SessionId, Submit, TaskId,
 };
 
-/// Ids in one release message.
-const RELEASE_LEN_MAX: usize = 16 * 1024;
 /// Ids of keys that were given up, kept to know when a fence is needed.
 const PAST_LEN_MAX: usize = 4096;
 /// Numbers of fences begin here, numbers of the driver's questions below.
@@ -256,8 +255,15 @@ impl<D: Token> Outbox<D> {
             Some(Ok(false)) => return Err(Box::new(Unsent { submit, refused: None })),
             Some(Err(refused)) => return Err(Box::new(Unsent { submit, refused: Some(refused) })),
         }
-        self.push(ClientToScheduler::Submit(submit));
+        self.count(bytes_of_call(&submit));
+        runs::submit(self.messages(), submit);
         Ok(())
+    }
+
+    /// A call whose future was announced, before all closed gates.
+    pub fn submit_ahead(&mut self, submit: Submit) {
+        self.bytes += bytes_of_call(&submit);
+        runs::submit(&mut self.batch.messages, submit);
     }
 
     /// A future of a call that is sent right after this, or later, before a gate that is closed now. Whether the call is to
@@ -361,12 +367,9 @@ impl<D: Token> Outbox<D> {
     }
 
     fn release(&mut self, id: TaskId) {
-        self.count(16);
-        let messages = self.messages();
-        match messages.last_mut() {
-            Some(ClientToScheduler::Release { ids }) if ids.len() < RELEASE_LEN_MAX => ids.push(id),
-            _ => messages.push(ClientToScheduler::Release { ids: vec![id] }),
-        }
+        self.count(size_of::<TaskId>());
+        let is_own = id.origin == self.session.0;
+        runs::release(self.messages(), id, is_own);
     }
 
     /// Stops tasks. Their futures are settled by the caller, and this client wants the tasks no longer.
@@ -400,11 +403,15 @@ impl<D: Token> Outbox<D> {
     }
 }
 
-/// What a message takes, roughly.
+/// What a call takes, roughly.
+fn bytes_of_call(call: &Submit) -> usize {
+    MESSAGE_BYTES + call.args.nbytes() + 16 * call.inputs.len()
+}
+
+/// What any other message takes, roughly.
 fn bytes_of(message: &ClientToScheduler) -> usize {
     MESSAGE_BYTES
         + match message {
-            ClientToScheduler::Submit(s) => s.args.nbytes() + 16 * s.inputs.len(),
             ClientToScheduler::Scatter(s) => s.value.as_ref().map_or(0, |v| v.nbytes()),
             _ => 0,
         }
@@ -470,7 +477,7 @@ mod tests {
         o.dropped(T(other, 0), false);
         o.submit(call(TaskId { seq: 2, ..OWN }, None), None).unwrap();
         let b = taken(&mut o);
-        assert!(matches!(&b.messages[1], ClientToScheduler::Release { ids } if ids[..] == [OWN, other]));
+        assert!(matches!(b.messages[1], ClientToScheduler::ReleaseRun { first: OWN, len: 2 }));
         assert!(matches!(b.messages[2], ClientToScheduler::Submit(_)));
         assert!(matches!(b.news[..], [News::Wanted(_), News::Dropped(_), News::Dropped(_)]));
         assert!(o.is_empty());
@@ -576,7 +583,7 @@ mod tests {
     fn kinds(b: &Batch<T>) -> String {
         let kind = |m: &ClientToScheduler| match m {
             ClientToScheduler::Submit(_) => "submit",
-            ClientToScheduler::Release { .. } => "release",
+            ClientToScheduler::Release { .. } | ClientToScheduler::ReleaseRun { .. } => "release",
             ClientToScheduler::Cancel { .. } => "cancel",
             ClientToScheduler::Query { .. } => "query",
             _ => "other",

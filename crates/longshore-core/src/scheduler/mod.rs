@@ -311,8 +311,10 @@ impl Machine {
         client.last_heard = self.now;
         match message {
             ClientToScheduler::Submit(submit) => self.on_submit(peer, submit, out),
+            ClientToScheduler::SubmitRun(run) => self.on_submit_run(peer, &run, out),
             ClientToScheduler::Function { index, spec } => self.on_client_function(peer, index, spec, out),
-            ClientToScheduler::Release { ids } => self.on_release(peer, &ids),
+            ClientToScheduler::Release { ids } => self.on_release(peer, ids),
+            ClientToScheduler::ReleaseRun { first, len } => self.on_release_run(peer, first, len, out),
             ClientToScheduler::Cancel { ids, force } => self.on_cancel(peer, &ids, force, out),
             ClientToScheduler::Retry { ids } => self.on_retry(peer, &ids, out),
             ClientToScheduler::Detach { ids } => self.on_detach(peer, &ids),

@@ -3,9 +3,10 @@ use super::client::Refused;
 use super::placement::Restriction;
 use super::task::{FunctionRef, Options, Order, Slot, State, Task, Wants};
 use super::{Actions, CloseReason, Machine, to_client};
+use longshore_proto::run::RunCall;
 use longshore_proto::{
     FailureKind, FunctionIndex, FunctionSpec, Payload, PeerId, SchedulerToClient, Submit, SubmitOptions,
-    TaskFailure, TaskId,
+    SubmitRun, TaskFailure, TaskId,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -34,12 +35,38 @@ impl Machine {
     }
 
     pub(super) fn on_submit(&mut self, peer: PeerId, submit: Submit, out: &mut Actions) {
-        let Some(client) = self.clients.get(peer) else { return };
-        let Some(function) = client.function(submit.function) else {
-            let reason = CloseReason::Protocol("a call of a function never introduced");
-            return self.eject_client(peer, reason, out);
-        };
-        if let Some(failure) = client.refused_input(&submit.inputs) {
+        if let Some(function) = self.function_of(peer, submit.function, out) {
+            self.enter(peer, function, submit, out);
+        }
+    }
+
+    /// Calls of one function, each as if it came alone.
+    pub(super) fn on_submit_run(&mut self, peer: PeerId, run: &SubmitRun, out: &mut Actions) {
+        let Some(function) = self.function_of(peer, run.function, out) else { return };
+        for call in run.calls() {
+            let Ok(RunCall { id, args, inputs }) = call else {
+                return self.eject_client(peer, CloseReason::Protocol("a malformed run of calls"), out);
+            };
+            let (want, options) = (run.want, run.options.clone());
+            let submit = Submit { id, function: run.function, args, inputs, want, options };
+            self.enter(peer, function, submit, out);
+            // What a call that is refused held may be gone before the next.
+            self.settle(out);
+        }
+    }
+
+    /// The function that a client has a number for. A client without it is told to go.
+    fn function_of(&mut self, peer: PeerId, index: FunctionIndex, out: &mut Actions) -> Option<FunctionRef> {
+        let known = self.clients.get(peer)?.function(index);
+        if known.is_none() {
+            self.eject_client(peer, CloseReason::Protocol("a call of a function never introduced"), out);
+        }
+        known
+    }
+
+    /// Enters one call into the table, or refuses it.
+    fn enter(&mut self, peer: PeerId, function: FunctionRef, submit: Submit, out: &mut Actions) {
+        if let Some(failure) = self.clients.get(peer).and_then(|c| c.refused_input(&submit.inputs)) {
             let mut failure = TaskFailure::clone(&failure);
             failure.pass_to(self.functions.name(function));
             return self.refuse(peer, &submit, failure, out);

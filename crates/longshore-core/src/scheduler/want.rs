@@ -1,19 +1,28 @@
 //! Clients let go of tasks, stop them, have them run again or leave them to themselves.
 use super::task::{FunctionRef, Slot, State};
-use super::{Actions, Machine, to_client};
+use super::{Actions, CloseReason, Machine, to_client};
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
+use longshore_proto::limit::RELEASE_LEN_MAX;
 use longshore_proto::{FailureKind, PeerId, SchedulerToClient, TaskFailure, TaskId};
 use std::sync::Arc;
 
 impl Machine {
-    pub(super) fn on_release(&mut self, peer: PeerId, ids: &[TaskId]) {
+    pub(super) fn on_release(&mut self, peer: PeerId, ids: impl IntoIterator<Item = TaskId>) {
         for id in ids {
             // What was refused is not the task of that id, which another client may have.
-            let refused = self.clients.get_mut(peer).is_some_and(|c| c.forgets_refused(*id));
-            if let Some(slot) = self.tasks.find(*id).filter(|_| !refused) {
+            let refused = self.clients.get_mut(peer).is_some_and(|c| c.forgets_refused(id));
+            if let Some(slot) = self.tasks.find(id).filter(|_| !refused) {
                 self.unwant(peer, slot);
             }
+        }
+    }
+
+    pub(super) fn on_release_run(&mut self, peer: PeerId, first: TaskId, len: u32, out: &mut Actions) {
+        let end = first.seq.checked_add(u64::from(len)).filter(|_| len <= RELEASE_LEN_MAX);
+        match end {
+            Some(end) => self.on_release(peer, (first.seq..end).map(|seq| TaskId { seq, ..first })),
+            None => self.eject_client(peer, CloseReason::Protocol("a release of more than may be"), out),
         }
     }
 

@@ -302,10 +302,16 @@ impl Driver {
     }
 
     /// A call that no frame can carry fails as if the scheduler had said so.
-    fn on_unsendable(&mut self, now: Time, id: Option<TaskId>, e: &EncodeError) {
-        let Some(id) = id else {
+    fn on_unsendable(&mut self, now: Time, subject: Option<Subject>, e: &EncodeError) {
+        let Some((first, len)) = subject else {
             return tracing::error!(target: "longshore::client", "a message is lost: {e}");
         };
+        for seq in (first.seq..).take(len as usize) {
+            self.on_unsendable_call(now, TaskId { seq, ..first }, e);
+        }
+    }
+
+    fn on_unsendable_call(&mut self, now: Time, id: TaskId, e: &EncodeError) {
         let failure = TaskFailure::new(FailureKind::Refused, id, "", format!("the call cannot be sent: {e}"));
         let message = SchedulerToClient::Failed { id, failure: Box::new(failure) };
         self.core.handle(now, Event::Scheduler(message));
@@ -438,11 +444,15 @@ impl Driver {
     }
 }
 
-/// The task that fails when this message cannot be sent.
-fn subject(message: &ClientToScheduler) -> Option<TaskId> {
+/// Tasks whose ids follow one another: the first, and how many.
+type Subject = (TaskId, u32);
+
+/// The tasks that fail when this message cannot be sent.
+fn subject(message: &ClientToScheduler) -> Option<Subject> {
     match message {
-        ClientToScheduler::Submit(submit) => Some(submit.id),
-        ClientToScheduler::Scatter(scatter) => Some(scatter.id),
+        ClientToScheduler::Submit(submit) => Some((submit.id, 1)),
+        ClientToScheduler::SubmitRun(run) => Some((run.first, run.claimed_len())),
+        ClientToScheduler::Scatter(scatter) => Some((scatter.id, 1)),
         _ => None,
     }
 }

@@ -201,7 +201,7 @@ fn append(shared: &mut Shared, mut call: Prepared) -> Option<Rest> {
 pub(super) fn append_ahead(shared: &mut Shared, mut call: Prepared) -> Rest {
     let (held, future) = (std::mem::take(&mut call.held), call.future.take());
     let submit = introduce(shared, call, Shared::tell_ahead);
-    shared.tell_ahead(ClientToScheduler::Submit(submit));
+    shared.outbox.submit_ahead(submit);
     Rest { _held: held, _future: future, unsent: None }
 }
 

@@ -2,6 +2,7 @@
 mod any_order;
 mod fetching;
 mod giving;
+mod runs;
 mod session;
 
 use super::*;

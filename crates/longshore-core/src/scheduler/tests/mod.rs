@@ -2,5 +2,6 @@
 mod ahead;
 mod exact;
 mod random;
+mod runs;
 mod shared;
 mod world;

@@ -2,7 +2,10 @@
 use crate::address::Address;
 use crate::client::Client;
 use crate::link::{Accepted, Acceptor, Link, LinkError};
-use longshore_proto::{ClientToScheduler, Payload, PeerId, SchedulerToClient, Submit, TaskId, Welcome};
+use longshore_proto::run::RunCall;
+use longshore_proto::{
+    ClientToScheduler, Payload, PeerId, SchedulerToClient, Submit, SubmitRun, TaskId, Welcome,
+};
 use longshore_rt::{BlockOn, DynRuntime, OwnedExecutor, RuntimeExt};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -83,7 +86,7 @@ impl Played {
 
     fn receive(&mut self) -> Result<(), LinkError> {
         let (link, heard) = (&mut self.link, &mut self.heard);
-        let received = poll_fn(|cx| match link.poll_recv(cx, &mut |m| heard.push_back(m)) {
+        let received = poll_fn(|cx| match link.poll_recv(cx, &mut |m| heard.extend(one_by_one(m))) {
             Poll::Ready(result) => Poll::Ready(result),
             Poll::Pending => Poll::Pending,
         });
@@ -121,5 +124,31 @@ impl Played {
         };
         self.say(SchedulerToClient::Answer { request, answer: longshore_proto::query::Answer::Flushed });
         self.rt.block_on(asked).unwrap().unwrap().unwrap();
+    }
+}
+
+/// What was said, as if nothing were ever said in runs.
+fn one_by_one(message: ClientToScheduler) -> Vec<ClientToScheduler> {
+    match message {
+        ClientToScheduler::SubmitRun(run) => {
+            let SubmitRun { function, want, options, .. } = &run;
+            let submit = |RunCall { id, args, inputs }| {
+                let options = options.clone();
+                ClientToScheduler::Submit(Submit {
+                    id,
+                    function: *function,
+                    args,
+                    inputs,
+                    want: *want,
+                    options,
+                })
+            };
+            run.calls().map(|call| submit(call.unwrap())).collect()
+        }
+        ClientToScheduler::ReleaseRun { first, len } => {
+            let ids = (first.seq..).take(len as usize).map(|seq| TaskId { seq, ..first }).collect();
+            vec![ClientToScheduler::Release { ids }]
+        }
+        other => vec![other],
     }
 }
