@@ -121,8 +121,21 @@ impl<F: Fn() -> anyhow::Result<Box<dyn Subject>>> Start for F {
 /// # Errors
 /// When the cluster does not come up or a call fails.
 pub(crate) fn warm(start: &dyn Start) -> anyhow::Result<Box<dyn Subject>> {
+    run_in(start, 200)
+}
+
+/// Starts a cluster and runs so many calls that it is in its stride: memory, caches and connections have the size they
+/// keep. What a first burst costs is in the series over the number of tasks, which is not run in.
+///
+/// # Errors
+/// When the cluster does not come up or a call fails.
+pub(crate) fn in_stride(start: &dyn Start) -> anyhow::Result<Box<dyn Subject>> {
+    run_in(start, 20_000)
+}
+
+fn run_in(start: &dyn Start, calls: usize) -> anyhow::Result<Box<dyn Subject>> {
     let mut subject = start.start()?;
-    subject.noops(200)?;
+    subject.noops(calls)?;
     Ok(subject)
 }
 

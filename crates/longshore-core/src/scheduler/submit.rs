@@ -143,7 +143,12 @@ impl Machine {
         if ids.is_empty() {
             return Some(Box::default());
         }
-        ids.iter().map(|id| self.tasks.find(*id)).collect()
+        // of the right size from the start, which a collection that may fail is not
+        let mut slots = Vec::with_capacity(ids.len());
+        for id in ids {
+            slots.push(self.tasks.find(*id)?);
+        }
+        Some(slots.into_boxed_slice())
     }
 
     fn order_of(&mut self, options: Option<&SubmitOptions>) -> Order {

@@ -93,7 +93,7 @@ pub(crate) trait FromParts: Sized {
 }
 
 fn part<T: Value>(part: &StoredValue) -> Result<T, DecodeError> {
-    part.typed_ref::<T>().cloned()
+    part.scalar().unwrap_or_else(|| part.typed_ref::<T>().cloned())
 }
 
 impl<T: Value> FromParts for Vec<T> {

@@ -103,6 +103,14 @@ impl<'a> ArgReader<'a> {
     }
 }
 
+/// A value as the function takes it: a mere number by itself, anything else shared with whoever else has it.
+fn resolve<T: Value>(value: &StoredValue) -> Result<Resolved<T>, DecodeError> {
+    match value.scalar() {
+        Some(scalar) => scalar.map(Resolved::Owned),
+        None => value.typed().map(Resolved::Shared),
+    }
+}
+
 fn input(inputs: &[StoredValue], index: usize) -> Result<&StoredValue, DecodeError> {
     inputs.get(index).ok_or(DecodeError::Truncated)
 }
@@ -119,7 +127,7 @@ fn next_encoded<T: Value>(
         }
         tag::INPUT => {
             let index = decoder.len()?;
-            return input(inputs, index)?.typed().map(Resolved::Shared);
+            return resolve(input(inputs, index)?);
         }
         tag::NONE => return assemble.call(Shape::Option, &[]).map(Resolved::Owned),
         tag::SOME => {
@@ -159,7 +167,7 @@ fn next_local<T: Value>(
         |parts: &[LocalArg]| parts.iter().map(|part| local_part(part, inputs)).collect::<Result<Vec<_>, _>>();
     let value = match arg {
         LocalArg::Value(_) | LocalArg::Input(_) => {
-            return local_part(arg, inputs)?.typed().map(Resolved::Shared);
+            return resolve(&local_part(arg, inputs)?);
         }
         LocalArg::None => assemble.call(Shape::Option, &[]),
         LocalArg::Some(part) => assemble.call(Shape::Option, &[local_part(part, inputs)?]),

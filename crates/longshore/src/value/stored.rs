@@ -174,6 +174,15 @@ impl StoredValue {
         Ok(Arc::unwrap_or_clone(shared))
     }
 
+    /// The value as a `T`, if that is a mere number and only its bytes are here: reading them costs less than keeping what
+    /// was read.
+    pub(crate) fn scalar<T: DeserializeOwned + 'static>(&self) -> Option<Result<T, DecodeError>> {
+        match &self.0.forms {
+            Made::Encoded { encoded, .. } if is_scalar::<T>() => Some(decode_payload(encoded)),
+            _ => None,
+        }
+    }
+
     fn make_typed<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Result<&Arc<AnyValue>, DecodeError> {
         let (encoded, made) = match &self.0.forms {
             Made::Typed { typed, .. } => return Ok(typed),

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
-use crate::subject::{Start, expect, warm};
+use crate::subject::{Start, expect, in_stride};
 
 /// The usual chain, which either mode can run often.
 pub(super) const SHORT: &[Column] = &[Column::new("chain", "us/task")];
@@ -31,7 +31,7 @@ impl Metric for Chain {
     }
 
     fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
-        let mut subject = warm(start)?;
+        let mut subject = in_stride(start)?;
         let begin = Instant::now();
         let result = subject.chain(n)?;
         let took = begin.elapsed();

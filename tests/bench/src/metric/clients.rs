@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Column, Floor, FloorKind, Metric, Mode, Wanted};
 use crate::floor::null_framework::{Cluster, Options};
 use crate::floor::workload::Workload;
-use crate::subject::{Shape, Start, Subject, warm};
+use crate::subject::{Shape, Start, Subject, in_stride};
 
 #[derive(Debug)]
 pub(super) struct Clients {
@@ -30,7 +30,7 @@ impl Metric for Clients {
     }
 
     fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
-        let mut subject = warm(start)?;
+        let mut subject = in_stride(start)?;
         let begin = Instant::now();
         subject.noops(n)?;
         Ok(vec![n as f64 / begin.elapsed().as_secs_f64()])

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
-use crate::subject::{Start, expect, warm};
+use crate::subject::{Start, expect, in_stride};
 
 /// The usual one.
 pub(super) const SMALL: &[Column] = &[Column::new("fan_in", "ms")];
@@ -31,7 +31,7 @@ impl Metric for FanIn {
     }
 
     fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
-        let mut subject = warm(start)?;
+        let mut subject = in_stride(start)?;
         let begin = Instant::now();
         let result = subject.fan_in(n)?;
         let took = begin.elapsed();

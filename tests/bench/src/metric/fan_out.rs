@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
-use crate::subject::{Start, expect, warm};
+use crate::subject::{Start, expect, in_stride};
 
 #[derive(Debug)]
 pub(super) struct FanOut {
@@ -13,7 +13,7 @@ pub(super) struct FanOut {
 
 /// Microseconds a dependent.
 pub(super) fn measure(start: &dyn Start, n: usize) -> anyhow::Result<f64> {
-    let mut subject = warm(start)?;
+    let mut subject = in_stride(start)?;
     let begin = Instant::now();
     let result = subject.fan_out(n)?;
     let took = begin.elapsed();

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
 use crate::report::percentile;
-use crate::subject::{Start, expect, warm};
+use crate::subject::{Start, expect, in_stride};
 
 #[derive(Debug)]
 pub(super) struct Latency;
@@ -28,7 +28,7 @@ impl Metric for Latency {
     }
 
     fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
-        let mut subject = warm(start)?;
+        let mut subject = in_stride(start)?;
         let mut samples = Vec::with_capacity(n);
         for x in 0..(n + WARM_CALLS) as u64 {
             let begin = Instant::now();

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
-use crate::subject::{Start, warm};
+use crate::subject::{Start, in_stride};
 
 #[derive(Debug)]
 pub(super) struct Noop;
@@ -32,7 +32,7 @@ impl Metric for Noop {
     }
 
     fn measure(&self, start: &dyn Start, mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
-        let mut subject = warm(start)?;
+        let mut subject = in_stride(start)?;
         let before = subject.cpu()?;
         let begin = Instant::now();
         subject.noops(n)?;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
-use crate::subject::{Start, expect, warm};
+use crate::subject::{Start, expect, in_stride};
 
 #[derive(Debug)]
 pub(super) struct Tree;
@@ -26,7 +26,7 @@ impl Metric for Tree {
     }
 
     fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
-        let mut subject = warm(start)?;
+        let mut subject = in_stride(start)?;
         let begin = Instant::now();
         let result = subject.tree(n.div_ceil(2))?;
         let took = begin.elapsed();
