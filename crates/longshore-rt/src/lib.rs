@@ -29,6 +29,8 @@ mod dynamic;
 mod ext;
 mod join;
 mod net;
+mod owned;
+mod pool;
 mod real;
 mod runtime;
 mod socket_file;
@@ -39,7 +41,7 @@ mod timeout;
 mod tokio_rt;
 mod unobserved;
 
-pub use asyncio::{AsyncIo, Drive, ExecutorRuntime, OwnedExecutor, OwnedThreads, UserExecutor};
+pub use asyncio::{AsyncIo, Drive, ExecutorRuntime, UserExecutor};
 pub use asyncio::{AsyncIoConn, AsyncIoListener, AsyncIoReader, AsyncIoSleep, AsyncIoWriter};
 #[cfg(feature = "async-std")]
 pub use asyncio::{AsyncStdGlobal, AsyncStdRuntime};
@@ -49,6 +51,7 @@ pub use context::{ContextGuard, Marked, ThreadContext};
 pub use dynamic::{BoxConn, BoxListener, BoxReader, BoxSleep, BoxWriter, DynRuntime};
 pub use ext::RuntimeExt;
 pub use net::{Conn, Endpoint, Listener, ParseEndpointError};
+pub use owned::{OwnedConn, OwnedExecutor, OwnedListener, OwnedReader, OwnedSleep, OwnedWriter};
 pub use runtime::{BlockOn, BlockOnError, BoxFuture, BoxJob, Closed, Runtime, Spawn, TaskMeta};
 pub use task::{JoinError, Task};
 pub use time::{Instant, Sleep};

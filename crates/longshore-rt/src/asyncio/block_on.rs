@@ -23,7 +23,7 @@ impl<S: Spawn> BlockOn for AsyncIo<S> {
         let fut = Marked::new(fut);
         let mut output = None;
         {
-            let watch = self.starved_after.map(|limit| Watch::New { exec: &self.exec, limit });
+            let watch = Some(Watch::New { exec: &self.exec, limit: self.starved_after });
             let root = Watched { fut, watch };
             let root = pin!(async { output = Some(root.await) });
             (self.drive)(&self.exec, root);
@@ -52,7 +52,7 @@ pin_project! {
     struct Watched<'a, F, S> {
         #[pin]
         fut: F,
-        // None: it runs, or cannot be starved.
+        // None: it runs.
         watch: Option<Watch<'a, S>>,
     }
 }

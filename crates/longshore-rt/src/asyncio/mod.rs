@@ -1,13 +1,11 @@
 //! One adapter for everything whose reactor is async-io: smol, async-std, a user's own
-//! `async_executor::Executor`, a closure, and the executor that Longshore brings along.
+//! `async_executor::Executor`, and a closure.
 //!
 //! An embedder writes [`Spawn`] and gets timers and sockets from here. Deliberately absent: a
 //! thread per blocking job, and any look at which executor the calling thread may belong to.
 mod block_on;
 mod executors;
 mod net;
-mod owned;
-mod pool;
 mod timer;
 
 #[cfg(feature = "async-std")]
@@ -16,11 +14,10 @@ pub use executors::{ExecutorRuntime, UserExecutor};
 #[cfg(feature = "smol")]
 pub use executors::{SmolGlobal, SmolRuntime};
 pub use net::{AsyncIoConn, AsyncIoListener, AsyncIoReader, AsyncIoWriter};
-pub use owned::{OwnedExecutor, OwnedThreads};
 pub use timer::AsyncIoSleep;
 
+use crate::pool::Pool;
 use crate::{BoxFuture, BoxJob, Closed, Endpoint, Instant, Runtime, Spawn, TaskMeta, real};
-use pool::Pool;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -66,9 +63,8 @@ pub struct AsyncIo<S> {
     name: &'static str,
     exec: S,
     drive: Drive<S>,
-    /// How long a blocking call waits for the executor to run anything; none for an executor whose
-    /// threads are its own, which a caller cannot starve.
-    starved_after: Option<Duration>,
+    /// How long a blocking call waits for the executor to run anything.
+    starved_after: Duration,
     pool: Arc<Pool>,
 }
 
@@ -82,7 +78,7 @@ impl<S: Spawn> AsyncIo<S> {
             name,
             exec,
             drive: |_, fut| async_io::block_on(fut),
-            starved_after: Some(Duration::from_secs(5)),
+            starved_after: Duration::from_secs(5),
             pool: Arc::new(Pool::new(8, Duration::from_secs(10))),
         }
     }
@@ -98,7 +94,7 @@ impl<S: Spawn> AsyncIo<S> {
     /// do not set it to less than its longest pause.
     #[must_use]
     pub fn starved_after(self, limit: Duration) -> Self {
-        AsyncIo { starved_after: Some(limit), ..self }
+        AsyncIo { starved_after: limit, ..self }
     }
 
     /// Sets how many threads may run blocking jobs at once: 8 unless set, at least 1. Threads start

@@ -14,7 +14,10 @@ use std::task::Poll;
 
 /// A played scheduler and its only client.
 pub(super) struct Played {
+    /// The client's.
     pub(super) rt: OwnedExecutor,
+    /// The scheduler's own, so that it goes on whatever holds up the client's.
+    stage: OwnedExecutor,
     pub(super) client: Client<OwnedExecutor>,
     link: Link<ClientToScheduler, SchedulerToClient>,
     heard: VecDeque<ClientToScheduler>,
@@ -24,17 +27,18 @@ pub(super) struct Played {
 impl Played {
     /// A session on `address`, welcomed.
     pub(super) fn on(address: &str) -> Self {
-        let rt = OwnedExecutor::new().unwrap();
+        let (rt, stage) = (OwnedExecutor::new().unwrap(), OwnedExecutor::new().unwrap());
         let (callers, called) = mpsc::channel::<Accepted>();
         let on: Address = address.parse().unwrap();
         let sink = move |caller| drop(callers.send(caller));
-        let acceptor = rt.block_on(Acceptor::bind(&DynRuntime::new(rt.clone()), &on, sink)).unwrap().unwrap();
+        let here = DynRuntime::new(stage.clone());
+        let acceptor = stage.block_on(Acceptor::bind(&here, &on, sink)).unwrap().unwrap();
         let builder = Client::builder(rt.clone()).address(acceptor.local()).blocks_by_runtime();
         let client = rt.block_on(builder.start()).unwrap().unwrap();
         let caller = called.recv_timeout(super::DEADLINE).unwrap();
         let welcome = Welcome { version: 0, incarnation: 1, peer: PeerId(7), registry_wanted: false };
         let link = caller.welcome::<ClientToScheduler, SchedulerToClient>(welcome);
-        let mut played = Played { rt, client, link, heard: VecDeque::new(), _acceptor: acceptor };
+        let mut played = Played { rt, stage, client, link, heard: VecDeque::new(), _acceptor: acceptor };
         played.flush();
         played
     }
@@ -62,7 +66,7 @@ impl Played {
     fn flush(&mut self) {
         let link = &mut self.link;
         let flushed = poll_fn(|cx| link.poll_flush(cx));
-        self.rt.block_on(self.rt.timeout(super::DEADLINE, flushed)).unwrap().unwrap().unwrap();
+        self.stage.block_on(self.stage.timeout(super::DEADLINE, flushed)).unwrap().unwrap().unwrap();
     }
 
     /// The next thing the client says, heartbeats aside.
@@ -90,8 +94,8 @@ impl Played {
             Poll::Ready(result) => Poll::Ready(result),
             Poll::Pending => Poll::Pending,
         });
-        self.rt
-            .block_on(self.rt.timeout(super::DEADLINE, received))
+        self.stage
+            .block_on(self.stage.timeout(super::DEADLINE, received))
             .unwrap()
             .expect("the client says nothing")
     }
