@@ -251,4 +251,11 @@ pub enum SchedulerToClient {
         /// Why.
         reason: String,
     },
+    /// The same as a [`Done`](Self::Done) for each of some tasks whose ids follow one another.
+    DoneRun {
+        /// The first of them.
+        first: TaskId,
+        /// Their values, at most [`DONE_RUN_LEN_MAX`](crate::limit::DONE_RUN_LEN_MAX).
+        values: Vec<Payload>,
+    },
 }

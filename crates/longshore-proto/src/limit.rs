@@ -16,6 +16,8 @@ pub const INLINE_RESULT_BYTES_MAX: usize = 4 * 1024;
 pub const INLINE_ARG_BYTES_MAX: usize = 64 * 1024;
 /// Tasks in one release.
 pub const RELEASE_LEN_MAX: u32 = 16 * 1024;
+/// Small values that are told of in one message.
+pub const DONE_RUN_LEN_MAX: usize = 256;
 /// Names, addresses and keys.
 pub const NAME_BYTES_MAX: usize = 4 * 1024;
 /// Text of a task failure: message, chain and backtrace each.

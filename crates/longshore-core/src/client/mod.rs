@@ -264,6 +264,7 @@ impl<D: Token> Machine<D> {
         }
         match message {
             SchedulerToClient::Done { id, value } => self.on_outcome(id, Outcome::Value(value), out),
+            SchedulerToClient::DoneRun { first, values } => self.on_done_run(first, values, out),
             SchedulerToClient::Failed { id, failure } => self.on_outcome(id, Outcome::Failed(failure), out),
             SchedulerToClient::Pending { id } => self.on_pending(id, out),
             SchedulerToClient::Stored { id, task, nbytes, holders } => {
@@ -288,6 +289,17 @@ impl<D: Token> Machine<D> {
             self.forget_stored(id);
         }
         self.settle(id, outcome, out);
+    }
+
+    fn on_done_run(&mut self, first: TaskId, values: Vec<Payload>, out: &mut Actions<D>) {
+        for (value, place) in values.into_iter().zip(0u64..) {
+            let id = TaskId { seq: first.seq.wrapping_add(place), ..first };
+            if !self.fenced.is_empty() && self.fenced.contains_key(&id) {
+                self.stale += 1;
+                continue;
+            }
+            self.on_outcome(id, Outcome::Value(value), out);
+        }
     }
 
     /// The value is gone and being made again. Whoever was fetching it goes on when it is back.

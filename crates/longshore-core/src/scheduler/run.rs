@@ -1,9 +1,12 @@
 //! Workers report how a run ended.
 use super::task::{Phase, Slot, State, Stored};
-use super::{Actions, Machine, to_client, to_worker};
+use super::{Action, Actions, Machine, to_client, to_worker};
 use longshore_proto::client::Chunk;
+use longshore_proto::limit::{DONE_RUN_LEN_MAX, INLINE_RESULT_BYTES_MAX};
 use longshore_proto::worker::Produced;
-use longshore_proto::{Attempt, PeerId, SchedulerToClient, SchedulerToWorker, TaskFailure, TaskHandle};
+use longshore_proto::{
+    Attempt, Payload, PeerId, SchedulerToClient, SchedulerToWorker, TaskFailure, TaskHandle, TaskId,
+};
 use smallvec::smallvec;
 use std::sync::Arc;
 
@@ -68,7 +71,7 @@ impl Machine {
         }
         if inline {
             // The value cannot be lost, so the call is never needed again.
-            task.args = longshore_proto::Payload::empty();
+            task.args = Payload::empty();
             if !task.inputs.is_empty() {
                 for input in std::mem::take(&mut task.inputs) {
                     self.tasks[input].users -= 1;
@@ -230,9 +233,7 @@ impl Machine {
         let task = &self.tasks[slot];
         let id = task.id;
         match &task.state {
-            State::Inline(value) => {
-                out.push(to_client(peer, SchedulerToClient::Done { id, value: value.clone() }));
-            }
+            State::Inline(value) => tell_done(peer, id, value.clone(), out),
             State::Failed(failure) => {
                 let failure = Box::new(TaskFailure::clone(failure));
                 out.push(to_client(peer, SchedulerToClient::Failed { id, failure }));
@@ -246,4 +247,38 @@ impl Machine {
             _ => {}
         }
     }
+}
+
+/// Tells a client of a value. Values of tasks that follow one another, as those of a map do, share a message.
+fn tell_done(peer: PeerId, id: TaskId, value: Payload, out: &mut Actions) {
+    // what has yet to be encoded may turn out not to be encodable, and then fails alone
+    let may_join = |value: &Payload| value.as_bytes().is_some_and(|b| b.len() <= INLINE_RESULT_BYTES_MAX);
+    let last = match out.last_mut() {
+        Some(Action::ToClient { peer: to, message }) if *to == peer && may_join(&value) => Some(message),
+        _ => None,
+    };
+    match last {
+        Some(SchedulerToClient::DoneRun { first, values })
+            if values.len() < DONE_RUN_LEN_MAX && follows(*first, values.len(), id) =>
+        {
+            return values.push(value);
+        }
+        Some(message @ SchedulerToClient::Done { .. }) => {
+            if let SchedulerToClient::Done { id: first, value: before } = message
+                && follows(*first, 1, id)
+                && may_join(before)
+            {
+                let values = vec![std::mem::replace(before, Payload::empty()), value];
+                *message = SchedulerToClient::DoneRun { first: *first, values };
+                return;
+            }
+        }
+        _ => {}
+    }
+    out.push(to_client(peer, SchedulerToClient::Done { id, value }));
+}
+
+/// Whether an id is that of the task so many places after another.
+fn follows(first: TaskId, places: usize, id: TaskId) -> bool {
+    id.origin == first.origin && first.seq.checked_add(places as u64) == Some(id.seq)
 }

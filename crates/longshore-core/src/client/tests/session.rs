@@ -12,6 +12,21 @@ fn a_small_result_settles_its_future_at_once() {
 }
 
 #[test]
+fn results_in_a_row_settle_their_futures_but_for_those_gone_or_of_a_life_before() {
+    let mut b = Bench::up();
+    let [first, gone, fenced, last] = [1, 2, 3, 4].map(|n| b.want(n));
+    b.event(Event::Dropped(gone));
+    b.event(Event::Fence { request: 70, id: Some(fenced.id()) });
+    let values = [b"a", b"b", b"c", b"d"].map(|bytes| Payload::copy_from(bytes)).into();
+    let told = b.hear(SchedulerToClient::DoneRun { first: id(1), values });
+    assert_eq!(told, [value(&first, b"a"), value(&last, b"d")]);
+    assert_eq!(b.machine.stale(), 2);
+    let values = vec![Payload::empty(); 2];
+    let beyond = TaskId { origin: 1, seq: u64::MAX };
+    assert_eq!(b.hear(SchedulerToClient::DoneRun { first: beyond, values }), []);
+}
+
+#[test]
 fn a_result_that_nobody_wants_any_more_is_counted() {
     let mut b = Bench::up();
     let f = b.want(1);

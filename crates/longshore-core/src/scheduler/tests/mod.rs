@@ -4,4 +4,5 @@ mod exact;
 mod random;
 mod runs;
 mod shared;
+mod told;
 mod world;

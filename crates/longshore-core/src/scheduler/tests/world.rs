@@ -198,6 +198,13 @@ impl World {
     }
 
     fn client_hears(&mut self, peer: PeerId, message: &SchedulerToClient) {
+        if let SchedulerToClient::DoneRun { first, values } = message {
+            for (value, place) in values.iter().zip(0..) {
+                let id = TaskId { seq: first.seq + place, ..*first };
+                self.client_hears(peer, &SchedulerToClient::Done { id, value: value.clone() });
+            }
+            return;
+        }
         let Some(c) = self.clients.get_mut(&peer) else { return };
         let (id, end) = match message {
             SchedulerToClient::Done { id, .. } | SchedulerToClient::Stored { id, .. } => (*id, End::Value),
