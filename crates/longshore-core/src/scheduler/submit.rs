@@ -1,7 +1,7 @@
 //! A client's call becomes a task.
 use super::client::Refused;
 use super::placement::Restriction;
-use super::task::{FunctionRef, Options, Order, Slot, State, Task, Wants};
+use super::task::{FunctionRef, Inputs, Options, Order, Slot, State, Task, Wants};
 use super::{Actions, CloseReason, Machine, to_client};
 use longshore_proto::run::RunCall;
 use longshore_proto::{
@@ -139,16 +139,13 @@ impl Machine {
         self.check.push(slot);
     }
 
-    fn find_all(&self, ids: &[TaskId]) -> Option<Box<[Slot]>> {
-        if ids.is_empty() {
-            return Some(Box::default());
-        }
+    fn find_all(&self, ids: &[TaskId]) -> Option<Inputs> {
         // of the right size from the start, which a collection that may fail is not
-        let mut slots = Vec::with_capacity(ids.len());
+        let mut slots = Inputs::with_capacity(ids.len());
         for id in ids {
             slots.push(self.tasks.find(*id)?);
         }
-        Some(slots.into_boxed_slice())
+        Some(slots)
     }
 
     fn order_of(&mut self, options: Option<&SubmitOptions>) -> Order {
@@ -247,7 +244,7 @@ impl Task {
             claim: None,
             wants: Wants::None,
             args,
-            inputs: Box::default(),
+            inputs: Inputs::new(),
             waiters: SmallVec::new(),
             options: None,
             state: State::Released,

@@ -1,5 +1,5 @@
 //! All tasks: a slab of records, an index by id, and the one function that changes a state.
-use super::task::{Counts, Phase, Slot, State, Task};
+use super::task::{Counts, Inputs, Phase, Slot, State, Task};
 use crate::id_map::IdMap;
 use crate::story::Story;
 use longshore_proto::query::TaskCounts;
@@ -70,7 +70,7 @@ impl Table {
     }
 
     /// Forgets a task for good, and gives back its inputs.
-    pub(super) fn remove(&mut self, slot: Slot) -> Option<Box<[Slot]>> {
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<Inputs> {
         let place = self.places.get_mut(slot as usize)?;
         let task = place.task.as_mut()?;
         let (id, kind, inputs) = (task.id, task.state.kind(), mem::take(&mut task.inputs));

@@ -114,6 +114,9 @@ pub(super) struct Options {
     pub broadcast: bool,
 }
 
+/// The inputs of a task: mostly none, one or two.
+pub(super) type Inputs = SmallVec<[Slot; 2]>;
+
 /// A task.
 #[derive(Debug)]
 pub(super) struct Task {
@@ -134,7 +137,7 @@ pub(super) struct Task {
     pub claim: Option<PeerId>,
     pub wants: Wants,
     pub args: Payload,
-    pub inputs: Box<[Slot]>,
+    pub inputs: Inputs,
     /// Tasks to tell when it is done, with the token of their wait.
     pub waiters: SmallVec<[(Slot, u32); 2]>,
     pub options: Option<Box<Options>>,
@@ -186,7 +189,7 @@ impl Counts {
 }
 
 // There may be millions: what few tasks have lies behind a pointer.
-const _: () = assert!(size_of::<Task>() <= 192);
+const _: () = assert!(size_of::<Task>() <= 200);
 
 impl State {
     pub(super) fn kind(&self) -> Kind {

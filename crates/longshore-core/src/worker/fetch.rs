@@ -26,7 +26,7 @@ pub(super) const BATCH_TASKS_MAX: usize = 4_096;
 pub(super) const PEERS_ASKED_MAX: usize = 64;
 
 /// A waiting task and the place among its inputs.
-pub(super) type Waiter = (TaskHandle, usize);
+pub(super) type Waiter = (TaskHandle, u32);
 
 /// An input that somebody here waits for.
 #[derive(Debug)]

@@ -7,9 +7,10 @@ use longshore_proto::{
     Assign, Attempt, FailureKind, Input, InputSource, Payload, PeerId, SchedulerToWorker, TaskFailure,
     TaskHandle, Time, WorkerToScheduler,
 };
+use smallvec::SmallVec;
 
 /// An input that is not here yet: its place, and where it is said to be.
-type Absent = (usize, TaskHandle, u64, Vec<PeerId>);
+type Absent = (u32, TaskHandle, u64, Vec<PeerId>);
 
 impl Machine {
     pub(super) fn on_scheduler(&mut self, now: Time, message: SchedulerToWorker, out: &mut Actions) {
@@ -76,10 +77,10 @@ impl Machine {
     }
 
     /// Fills `places` with the inputs that are here, and returns those that are not.
-    fn resolve_inputs(&self, inputs: Vec<Input>, places: &mut Vec<Payload>) -> Vec<Absent> {
-        let mut absent = Vec::new();
+    fn resolve_inputs(&self, inputs: Vec<Input>, places: &mut Vec<Payload>) -> SmallVec<[Absent; 2]> {
+        let mut absent = SmallVec::new();
         places.reserve_exact(inputs.len());
-        for (at, input) in inputs.into_iter().enumerate() {
+        for (at, input) in (0..).zip(inputs) {
             let here = match input.source {
                 InputSource::Inline(value) => Ok(value),
                 InputSource::Held => self.values.get(input.task).cloned().ok_or((0, Vec::new())),

@@ -13,6 +13,7 @@ use super::tasks::Tasks;
 use super::{Machine, ready};
 use crate::story::Story;
 use longshore_proto::{Attempt, FunctionIndex, Payload, TaskHandle, TaskId, Time};
+use smallvec::SmallVec;
 use std::cmp::Reverse;
 
 /// Position in the order of execution: greater priority first, then earlier submission.
@@ -44,6 +45,9 @@ pub(super) struct Task {
     state: State,
 }
 
+/// Places among a task's inputs, and what is to come there.
+pub(super) type Awaited = SmallVec<[(u32, TaskHandle); 2]>;
+
 /// What a task is doing.
 #[derive(Debug)]
 pub(super) enum State {
@@ -52,7 +56,7 @@ pub(super) enum State {
         /// How many.
         missing: usize,
         /// Inputs that were not here at the start, and their places.
-        awaited: Vec<(usize, TaskHandle)>,
+        awaited: Awaited,
     },
     /// In the queue.
     Ready,
@@ -89,7 +93,7 @@ impl Task {
             timeout_ms: assign.timeout_ms,
             args: assign.args,
             inputs: Vec::new(),
-            state: State::Waiting { missing: 0, awaited: Vec::new() },
+            state: State::Waiting { missing: 0, awaited: Awaited::new() },
         }
     }
 
@@ -105,9 +109,9 @@ impl Task {
     }
 
     /// Fills the place `at`. Whether that was the last missing input.
-    pub(super) fn fill(&mut self, at: usize, value: Payload) -> bool {
+    pub(super) fn fill(&mut self, at: u32, value: Payload) -> bool {
         let State::Waiting { missing, .. } = &mut self.state else { return false };
-        let Some(place) = self.inputs.get_mut(at) else { return false };
+        let Some(place) = self.inputs.get_mut(at as usize) else { return false };
         *place = value;
         *missing -= 1;
         *missing == 0

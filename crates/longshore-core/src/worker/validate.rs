@@ -64,9 +64,9 @@ impl Machine {
         &self,
         task: TaskHandle,
         missing: usize,
-        awaited: &[(usize, TaskHandle)],
+        awaited: &[(u32, TaskHandle)],
     ) -> Result<(), String> {
-        let is_awaited = |(at, input): &&(usize, TaskHandle)| {
+        let is_awaited = |(at, input): &&(u32, TaskHandle)| {
             let want = self.fetches.wants.get(input);
             want.is_some_and(|want| want.waiters.contains(&(task, *at)))
         };
