@@ -28,6 +28,8 @@ use std::time::Duration;
 
 /// Pieces of large values wait in the machine until a link holds less than this.
 const PUSH_BACKLOG_BYTES: usize = 2 * 1024 * 1024;
+/// Actions are carried out once there are so many, while what they touch is at hand.
+const ACTIONS_LEN_MAX: usize = 256;
 /// How long the last words may take.
 const GOODBYE_MAX: Duration = Duration::from_secs(5);
 
@@ -60,6 +62,8 @@ pub(super) struct Core {
     machine: Machine<TokenRef>,
     batch: Batch<TokenRef>,
     actions: Vec<Action<TokenRef>>,
+    /// Actions that need a link.
+    outward: Vec<Action<TokenRef>>,
     wakes: Wakes,
     /// A future was settled since the driver's task last looked: it may be dropped soon.
     settled: bool,
@@ -73,7 +77,18 @@ impl Core {
         let rt = session.rt().clone();
         let machine = Machine::new(Config::default(), Time(rt.now().0));
         let (batch, actions, wakes) = (Batch::default(), Vec::new(), Wakes::default());
-        Core { session, rt, machine, batch, actions, wakes, settled: false, ended: None, over: None }
+        Core {
+            session,
+            rt,
+            machine,
+            batch,
+            actions,
+            outward: Vec::new(),
+            wakes,
+            settled: false,
+            ended: None,
+            over: None,
+        }
     }
 
     fn now(&self) -> Time {
@@ -107,9 +122,10 @@ impl Core {
             self.session.set_phase(Phase::Over(ended.clone()));
         }
         self.take(now, 0, &mut |_| {});
-        for action in std::mem::take(&mut self.actions) {
-            self.carry_out(now, action);
+        while !self.actions.is_empty() {
+            self.carry_out_all(now);
         }
+        self.outward.clear();
         self.wakes.fire();
     }
 
@@ -125,6 +141,19 @@ impl Core {
         batch.clear();
         self.batch = batch;
         any_events
+    }
+
+    /// Carries out what needs no link, and keeps what does, in order.
+    fn carry_out_all(&mut self, now: Time) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            let outward = self.carry_out(now, action);
+            self.outward.extend(outward);
+        }
+        // What follows from these comes next; the memory is used again.
+        if self.actions.is_empty() {
+            self.actions = actions;
+        }
     }
 
     /// Carries out what needs no link; gives back what does.
@@ -263,7 +292,12 @@ impl Driver {
 
     fn read(&mut self, now: Time, cx: &mut Context<'_>) {
         let core = &mut self.core;
-        let polled = self.link.poll_recv(cx, &mut |message| core.handle(now, Event::Scheduler(message)));
+        let polled = self.link.poll_recv(cx, &mut |message| {
+            core.handle(now, Event::Scheduler(message));
+            if core.actions.len() >= ACTIONS_LEN_MAX {
+                core.carry_out_all(now);
+            }
+        });
         if let Poll::Ready(Err(e)) = polled {
             core.handle(now, Event::LinkLost { reason: lost(&e) });
         }
@@ -319,17 +353,14 @@ impl Driver {
 
     /// Carries out actions until there are none: settling a future may lead to more.
     fn act(&mut self, now: Time) {
-        let mut actions = Vec::new();
-        while !self.core.actions.is_empty() {
-            std::mem::swap(&mut actions, &mut self.core.actions);
-            for action in actions.drain(..) {
-                if let Some(action) = self.core.carry_out(now, action) {
-                    self.talk(now, action);
-                }
+        while !self.core.actions.is_empty() || !self.core.outward.is_empty() {
+            self.core.carry_out_all(now);
+            let mut outward = std::mem::take(&mut self.core.outward);
+            outward.drain(..).for_each(|action| self.talk(now, action));
+            if self.core.outward.is_empty() {
+                self.core.outward = outward;
             }
         }
-        // Keep the memory of the larger one.
-        self.core.actions = actions;
     }
 
     fn talk(&mut self, now: Time, action: Action<TokenRef>) {

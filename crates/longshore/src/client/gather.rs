@@ -53,6 +53,10 @@ pub(super) async fn gather<G: Gather>(futures: G) -> Result<G::Output, TaskError
         place += 1;
     });
     group.done().await;
+    if group.has_failed() {
+        // Whoever waits with many learns of a failure at once, wherever in the order it is.
+        first_failure(&futures)?;
+    }
     futures.values()
 }
 
@@ -98,8 +102,6 @@ impl<G: Gather> Gather for Vec<G> {
     }
 
     fn values(self) -> Result<Self::Output, TaskError> {
-        // Whoever waits with many learns of a failure at once, wherever in the order it is.
-        first_failure(&self)?;
         self.into_iter().map(G::values).collect()
     }
 }
@@ -128,7 +130,6 @@ where
     }
 
     fn values(self) -> Result<Self::Output, TaskError> {
-        first_failure(&self)?;
         self.iter().map(Gather::values).collect()
     }
 }
@@ -144,7 +145,6 @@ where
     }
 
     fn values(self) -> Result<Self::Output, TaskError> {
-        first_failure(&self)?;
         self.iter().map(Gather::values).collect()
     }
 }
@@ -157,7 +157,6 @@ impl<G: Gather, const N: usize> Gather for [G; N] {
     }
 
     fn values(self) -> Result<Self::Output, TaskError> {
-        first_failure(&self)?;
         let mut failed = None;
         let values = self.map(|g| g.values().map_err(|e| failed = Some(e)).ok());
         match failed {
@@ -188,7 +187,6 @@ impl<K: Ord, G: Gather> Gather for BTreeMap<K, G> {
     }
 
     fn values(self) -> Result<Self::Output, TaskError> {
-        first_failure(&self)?;
         self.into_iter().map(|(key, g)| Ok((key, g.values()?))).collect()
     }
 }
@@ -201,7 +199,6 @@ impl<K: Eq + Hash, G: Gather, S: BuildHasher + Default> Gather for HashMap<K, G,
     }
 
     fn values(self) -> Result<Self::Output, TaskError> {
-        first_failure(&self)?;
         self.into_iter().map(|(key, g)| Ok((key, g.values()?))).collect()
     }
 }
@@ -217,7 +214,6 @@ macro_rules! tuples {
             }
 
             fn values(self) -> Result<Self::Output, TaskError> {
-                first_failure(&self)?;
                 let ($($part,)+) = self;
                 Ok(($($part.values()?,)+))
             }

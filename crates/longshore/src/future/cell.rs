@@ -237,23 +237,27 @@ impl Cell {
         Poll::Pending
     }
 
-    /// Moves the value out, if it is here and only one handle is left, which is about to be dropped.
-    pub(crate) fn take_value(&self) -> Option<StoredValue> {
-        let is_last = self.handles.load(Ordering::Acquire) == 1;
-        // Of a task that others may submit too, another future may be told what this one knows.
-        let is_only = self.session.as_ref().is_some_and(|session| session.is_private(self.id));
-        if !is_last || !is_only {
-            return None;
-        }
+    /// The value, if it is here; moved out, if only one handle is left, which is about to be dropped. `None` also if that
+    /// takes more than a look.
+    pub(crate) fn take_value(&self) -> Option<Here> {
         let mut state = self.lock();
-        if !matches!(&*state, State::Value(_)) {
-            return None;
+        match &*state {
+            State::Small(len, bytes) => return Some(Here::Small(*len, *bytes)),
+            State::Value(_) if self.is_alone() => {}
+            _ => return None,
         }
         let gone = TaskError::local(TaskErrorKind::Lost, "", "its value was moved out of its last handle");
         match std::mem::replace(&mut *state, State::Failed(gone)) {
-            State::Value(value) => Some(value),
+            State::Value(value) => Some(Here::Value(value)),
             _ => None,
         }
+    }
+
+    /// Whether nobody else can ask for the value any more.
+    fn is_alone(&self) -> bool {
+        let is_last = self.handles.load(Ordering::Acquire) == 1;
+        // Of a task that others may submit too, another future may be told what this one knows.
+        is_last && self.session.as_ref().is_some_and(|session| session.is_private(self.id))
     }
 
     fn expect_news(&self) {

@@ -72,6 +72,11 @@ impl Group {
         poll_fn(|cx| self.poll_done(cx)).await;
     }
 
+    /// Whether one of those that are done has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.lock().failed
+    }
+
     /// Nobody waits any more.
     pub(crate) fn leave(&self) {
         let left = self.lock().waiter.take();

@@ -247,7 +247,7 @@ pub(crate) fn take<T: Value>(future: &TaskFuture<T>) -> Result<T, TaskError> {
 /// As [`take`].
 pub(crate) fn take_last<T: Value>(future: TaskFuture<T>) -> Result<T, TaskError> {
     match future.cell.take_value() {
-        Some(value) => value.into_owned().map_err(undecodable::<T>),
+        Some(here) => value_of(here).map_err(undecodable::<T>),
         None => take(&future),
     }
 }

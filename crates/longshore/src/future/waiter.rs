@@ -198,14 +198,20 @@ pub(crate) struct Wakes {
 impl Wakes {
     /// These waited for `cell`, which is done.
     pub(crate) fn add(&mut self, waiters: Waiters, cell: &Arc<Cell>, failed: bool) {
-        for waiter in waiters {
-            match waiter {
-                Waiter::Task { waker, .. } => self.wakers.push(waker),
-                Waiter::Run(run) => self.wakers.push(run.waker),
-                Waiter::Group { group, place, .. } => self.wakers.extend(group.settled(place, failed)),
-                // Without a handle nobody wants to know any more.
-                Waiter::Call(call) => self.calls.extend(CellRef::of_living(cell).map(|cell| (call, cell))),
-            }
+        match waiters {
+            Waiters::None => {}
+            Waiters::One(waiter) => self.add_one(waiter, cell, failed),
+            Waiters::Many(many) => many.into_iter().for_each(|waiter| self.add_one(waiter, cell, failed)),
+        }
+    }
+
+    fn add_one(&mut self, waiter: Waiter, cell: &Arc<Cell>, failed: bool) {
+        match waiter {
+            Waiter::Task { waker, .. } => self.wakers.push(waker),
+            Waiter::Run(run) => self.wakers.push(run.waker),
+            Waiter::Group { group, place, .. } => self.wakers.extend(group.settled(place, failed)),
+            // Without a handle nobody wants to know any more.
+            Waiter::Call(call) => self.calls.extend(CellRef::of_living(cell).map(|cell| (call, cell))),
         }
     }
 
