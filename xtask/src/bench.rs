@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// One JSON object a line instead of a table.
     #[arg(long)]
     json: bool,
-    /// The runtime of client, scheduler and workers: owned (the built-in one), tokio, smol or async-std.
+    /// The runtime of client, scheduler and workers: owned (the built-in one), tokio, tokio-current-thread, smol or async-std.
     #[arg(long)]
     runtime: Option<String>,
     /// `tcp` (a scheduler and two workers as processes) or `inproc` (all in one process); both when not given.

@@ -2,6 +2,8 @@
 the scheduler in memory is the node's daemon and its global store."""
 
 import os
+import shutil
+import tempfile
 import time
 
 import ray
@@ -33,13 +35,15 @@ def length(data):
 
 
 def infrastructure_bytes():
-    """Resident bytes of the daemons."""
+    """Resident bytes of the daemons that this process started."""
     found = 0
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
                 name = os.path.basename(file.read().split(b"\0")[0])
-            if name in (b"gcs_server", b"raylet"):
+            with open(f"/proc/{pid}/stat") as file:
+                parent = int(file.read().rpartition(")")[2].split()[1])
+            if name in (b"gcs_server", b"raylet") and parent == os.getpid():
                 found += work.resident_bytes(pid)
         except OSError:
             pass
@@ -112,8 +116,11 @@ METRICS = [noop, latency, chain, tree, fan_in, scatter, scheduler_memory]
 
 
 def measure(metric, n):
-    """Each metric has a node of its own, as with longshore-bench."""
+    """Each metric has a node of its own, as with longshore-bench, and a folder that goes with it."""
+    # short, since the names of sockets below it may not be long
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
     ray.init(
+        _temp_dir=folder,
         num_cpus=2,
         include_dashboard=False,
         object_store_memory=2 << 30,
@@ -125,6 +132,7 @@ def measure(metric, n):
         metric(n)
     finally:
         ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main():

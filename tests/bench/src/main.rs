@@ -39,7 +39,7 @@ struct Args {
     /// `tcp` (a scheduler and two workers as processes) or `inproc` (all in one process); both when not given.
     #[arg(long)]
     mode: Option<Mode>,
-    /// The runtime of client, scheduler and workers: owned (the built-in one), tokio, smol or async-std.
+    /// The runtime of client, scheduler and workers: owned (the built-in one), tokio, tokio-current-thread, smol or async-std.
     #[arg(long, default_value = "owned")]
     runtime: RuntimeName,
     /// Tasks for the throughput and memory metrics, up to ten millions.

@@ -26,6 +26,8 @@ impl Role {
     /// When the child cannot be started or ends without a word.
     pub(crate) fn start(role: &str, args: &[&str]) -> anyhow::Result<Self> {
         let mut command = Command::new(env::current_exe()?);
+        // As the processes of a cluster have it, whose runtimes have one thread unless their users say more.
+        command.env("ASYNC_STD_THREAD_COUNT", "1");
         command.arg(format!("{ROLE}{role}")).args(args).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start the role {role}"))?;
         let mut line = String::new();

@@ -50,14 +50,14 @@ fn many_clients_share_the_work_and_bytes_come_back() {
 
 #[test]
 fn in_one_process_on_each_runtime() {
-    for runtime in ["owned", "tokio", "smol", "async-std"] {
+    for runtime in ["owned", "tokio", "tokio-current-thread", "smol", "async-std"] {
         check("inproc", runtime);
     }
 }
 
 #[test]
 fn as_processes_on_each_runtime() {
-    for runtime in ["owned", "tokio", "smol", "async-std"] {
+    for runtime in ["owned", "tokio", "tokio-current-thread", "smol", "async-std"] {
         check("tcp", runtime);
     }
 }

@@ -19,6 +19,7 @@ const RUNS: &[&[&str]] = &[
     &["--reps", "5", "--mode", "tcp", "--n", "20000", "noop"],
     &["--reps", "3", "--mode", "tcp", "--n", "1000000", "noop"],
     &["--reps", "3", "--runtime", "tokio", "noop", "latency", "chain", "startup"],
+    &["--reps", "3", "--runtime", "tokio-current-thread", "noop", "latency", "chain", "startup"],
     &["--reps", "3", "--runtime", "smol", "noop", "latency", "chain", "startup"],
     &["--reps", "3", "--runtime", "async-std", "noop", "latency", "chain", "startup"],
     &["--reps", "2", "--mode", "tcp", "--n", "10000000", "sweep_tasks"],

@@ -1,11 +1,13 @@
-//! Latency: one call at a time, from its submission until its result is in hand.
+//! Latency: one call at a time, from its submission until its result is in hand; and how often each such call wakes a
+//! thread, which is what most of that time goes into.
 
 use std::time::Instant;
 
 use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
+use crate::kernel::wake_ups;
 use crate::report::percentile;
-use crate::subject::{Start, expect, in_stride};
+use crate::subject::{Processes, Start, expect, in_stride};
 
 #[derive(Debug)]
 pub(super) struct Latency;
@@ -14,23 +16,48 @@ pub(super) struct Latency;
 const CALLS: usize = 5_000;
 const WARM_CALLS: usize = 500;
 
+/// How often threads were woken so far: the scheduler's, all workers', the client's. Within one process they cannot be
+/// told apart.
+fn woken(processes: &Processes, mode: Mode) -> anyhow::Result<Vec<f64>> {
+    if mode == Mode::Inproc {
+        return Ok(Vec::new());
+    }
+    let workers = processes.workers.iter().map(|pid| wake_ups(*pid)).sum::<anyhow::Result<f64>>()?;
+    Ok(vec![wake_ups(processes.scheduler)?, workers, wake_ups(std::process::id())?])
+}
+
 impl Metric for Latency {
     fn applies(&self, _mode: Mode) -> bool {
         true
     }
 
-    fn columns(&self, _mode: Mode) -> &'static [Column] {
-        const { &[Column::new("latency_p50", "us"), Column::new("latency_p99", "us")] }
+    fn columns(&self, mode: Mode) -> &'static [Column] {
+        const TIMES: &[Column] = &[Column::new("latency_p50", "us"), Column::new("latency_p99", "us")];
+        const TIMES_AND_WAKE_UPS: &[Column] = &[
+            Column::new("latency_p50", "us"),
+            Column::new("latency_p99", "us"),
+            Column::new("latency_scheduler_wake_ups", "1/call"),
+            Column::new("latency_workers_wake_ups", "1/call"),
+            Column::new("latency_client_wake_ups", "1/call"),
+        ];
+        match mode {
+            Mode::Tcp => TIMES_AND_WAKE_UPS,
+            Mode::Inproc => TIMES,
+        }
     }
 
     fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
         vec![CALLS]
     }
 
-    fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
+    fn measure(&self, start: &dyn Start, mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
         let mut subject = in_stride(start)?;
         let mut samples = Vec::with_capacity(n);
+        let mut before = Vec::new();
         for x in 0..(n + WARM_CALLS) as u64 {
+            if x == WARM_CALLS as u64 {
+                before = woken(&subject.processes(), mode)?;
+            }
             let begin = Instant::now();
             let result = subject.one(x)?;
             let took = begin.elapsed();
@@ -39,7 +66,10 @@ impl Metric for Latency {
                 samples.push(took.as_secs_f64() * 1e6);
             }
         }
-        Ok(vec![percentile(&mut samples, 0.5), percentile(&mut samples, 0.99)])
+        let after = woken(&subject.processes(), mode)?;
+        let mut values = vec![percentile(&mut samples, 0.5), percentile(&mut samples, 0.99)];
+        values.extend(after.iter().zip(before).map(|(after, before)| (after - before) / n as f64));
+        Ok(values)
     }
 
     /// With a compute thread first: a worker that answers heartbeats while a task runs must have one.

@@ -30,7 +30,9 @@ const WORKERS: [&str; 2] = ["w1", "w2"];
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RuntimeName {
     Owned,
+    /// With a thread for each processor, as its users have it.
     Tokio,
+    TokioCurrentThread,
     Smol,
     AsyncStd,
 }
@@ -41,6 +43,7 @@ impl RuntimeName {
         match self {
             Self::Owned => "owned",
             Self::Tokio => "tokio",
+            Self::TokioCurrentThread => "tokio-current-thread",
             Self::Smol => "smol",
             Self::AsyncStd => "async-std",
         }
@@ -51,9 +54,10 @@ impl FromStr for RuntimeName {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let all = [Self::Owned, Self::Tokio, Self::Smol, Self::AsyncStd];
+        let all = [Self::Owned, Self::Tokio, Self::TokioCurrentThread, Self::Smol, Self::AsyncStd];
         let Some(found) = all.into_iter().find(|runtime| runtime.name() == text) else {
-            bail!("a runtime is `owned`, `tokio`, `smol` or `async-std`, not `{text}`");
+            let names = all.map(Self::name).join(", ");
+            bail!("a runtime is one of {names}, not `{text}`");
         };
         Ok(found)
     }

@@ -2,6 +2,7 @@
 use super::child::EXIT_CLUSTER_ENDED;
 use atomic_waker::AtomicWaker;
 use longshore_proto::plan::{MARKER, PlanError, WorkerPlan};
+use std::env;
 use std::future::poll_fn;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -205,9 +206,14 @@ impl Watch {
 }
 
 fn spawn(command: &PathBuf, plan: &WorkerPlan, shared: &Shared) -> io::Result<Child> {
+    let mut command = Command::new(command);
+    command.env(MARKER, "1").stdin(Stdio::piped());
+    if let Some((name, value)) = thread_count(&plan.runtime, |name| env::var_os(name).is_some()) {
+        command.env(name, value);
+    }
     let plan = plan.encode().map_err(|e: PlanError| io::Error::new(io::ErrorKind::InvalidInput, e))?;
     let mut state = shared.state();
-    let mut child = Command::new(command).env(MARKER, "1").stdin(Stdio::piped()).spawn()?;
+    let mut child = command.spawn()?;
     // Taken out, since waiting for a child closes the pipe it still owns.
     let mut stdin = child.stdin.take();
     if let Some(pipe) = &mut stdin
@@ -219,6 +225,13 @@ fn spawn(command: &PathBuf, plan: &WorkerPlan, shared: &Shared) -> io::Result<Ch
     state.stdin = if state.stopping { None } else { stdin };
     state.pid = Some(child.id());
     Ok(child)
+}
+
+/// What gives a worker's runtime one thread, unless the user has said how many. A worker needs no more, and async-std, which
+/// alone has several unless told otherwise, hands each message from one to another.
+fn thread_count(runtime: &str, is_set: impl FnOnce(&str) -> bool) -> Option<(&'static str, &'static str)> {
+    const NAME: &str = "ASYNC_STD_THREAD_COUNT";
+    (runtime == "async-std" && !is_set(NAME)).then_some((NAME, "1"))
 }
 
 /// Waits for the end of a child and only then for its exit status, so that nobody signals a process id that was given away.
@@ -235,5 +248,17 @@ fn describe(status: io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => status.to_string(),
         Err(e) => format!("unknown ({e})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thread_count;
+
+    #[test]
+    fn the_users_word_on_threads_stands() {
+        assert_eq!(thread_count("async-std", |_| false), Some(("ASYNC_STD_THREAD_COUNT", "1")));
+        assert_eq!(thread_count("async-std", |_| true), None);
+        assert_eq!(thread_count("tokio", |_| false), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Clusters of every shape, and what their processes do.
 
 use std::collections::BTreeSet;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -24,10 +25,20 @@ macro_rules! on {
         match $name {
             RuntimeName::Owned => $function(OwnedExecutor::new()?, $($arg),*),
             RuntimeName::Tokio => $function(TokioRuntime::new(2)?, $($arg),*),
+            RuntimeName::TokioCurrentThread => $function(current_thread()?, $($arg),*),
             RuntimeName::Smol => $function(SmolRuntime::new(), $($arg),*),
             RuntimeName::AsyncStd => $function(AsyncStdRuntime::new(), $($arg),*),
         }
     };
+}
+
+/// tokio's runtime of one thread, driven by a thread of its own.
+fn current_thread() -> anyhow::Result<TokioRuntime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let drive = move || runtime.block_on(std::future::pending::<()>());
+    thread::Builder::new().name("tokio".to_owned()).spawn(drive)?;
+    Ok(TokioRuntime::from_handle(handle)?)
 }
 
 /// A cluster on this runtime, and clients of it.
