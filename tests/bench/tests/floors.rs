@@ -64,9 +64,16 @@ fn a_chain_has_a_floor_of_each_kind() {
 #[test]
 fn the_raw_link_brings_back_what_it_took() {
     let found = records(&["--floor", "--mode", "tcp", "scatter", "worker_to_worker"]);
-    let each_twice =
-        ["scatter", "gather", "scatter_blob", "gather_blob", "worker_to_worker", "worker_to_worker_blob"];
-    assert_eq!(names(&found), each_twice);
+    let each = [
+        "scatter",
+        "gather",
+        "scatter_blob",
+        "gather_blob",
+        "gather_copy",
+        "worker_to_worker",
+        "worker_to_worker_blob",
+    ];
+    assert_eq!(names(&found), each);
     assert!(found.iter().all(|record| record["value"].as_f64().unwrap() > 0.0 && record["unit"] == "MiB/s"));
 }
 
