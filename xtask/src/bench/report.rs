@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::against::record;
 use super::{build, commit, instructions, output, peer};
@@ -34,7 +34,7 @@ fn records_file() -> PathBuf {
 /// Measures everything, and the peers that are named; then writes the page.
 ///
 /// # Errors
-/// When something cannot be measured.
+/// When something cannot be measured. Of peers it is told at the end, once the page is written without them.
 pub(super) fn run(peers: &[String]) -> anyhow::Result<()> {
     let program = build("longshore-bench")?;
     let commit = commit();
@@ -49,17 +49,30 @@ pub(super) fn run(peers: &[String]) -> anyhow::Result<()> {
         Ok(records) => records.iter().for_each(|record| text += &format!("{record}\n")),
         Err(error) => eprintln!("no instructions in this report: {error:#}"),
     }
+    let (mut measured, mut failed) = (Vec::new(), Vec::new());
     for name in peers {
-        for row in peer::measure(name, &[], None, 1)? {
-            text += &format!("{}\n", record(&row, name));
+        match peer::measure(name, &[], None, 1) {
+            Ok(rows) => {
+                rows.iter().for_each(|row| text += &format!("{}\n", record(row, name)));
+                measured.push(name.clone());
+            }
+            // the rest took too long to be thrown away for it
+            Err(error) => failed.push(format!("{name}: {error:#}")),
         }
     }
-    text += &kept(&fs::read_to_string(records_file()).unwrap_or_default(), peers);
+    text += &kept(&fs::read_to_string(records_file()).unwrap_or_default(), &measured);
     if let Some(folder) = records_file().parent() {
         fs::create_dir_all(folder)?;
     }
     fs::write(records_file(), text)?;
-    render()
+    render()?;
+    if !failed.is_empty() {
+        bail!(
+            "the page is written, with what was known before of the peers that failed: {}",
+            failed.join("; ")
+        );
+    }
+    Ok(())
 }
 
 /// How many threads wanted to run on average while the report was measured: the page says it, so that nobody takes the
