@@ -63,9 +63,10 @@ impl Session {
         let node = match call {
             CallBody::Node(node) if !node.has_children() => node,
             other => {
-                let run = self.prepare_run(other);
-                let later = run.calls.into_iter().map(|call| Later::Ready(Box::new(call))).collect();
-                return Promised { future: run.future, later };
+                let mut calls = Vec::new();
+                let future = self.prepare_into(other, &mut calls);
+                let later = calls.into_iter().map(|call| Later::Ready(Box::new(call))).collect();
+                return Promised { future, later };
             }
         };
         let own = self.next_ids(1);

@@ -20,22 +20,23 @@ use std::sync::Arc;
 pub(super) struct Prepared {
     pub(super) function: &'static Function,
     pub(super) submit: Submit,
-    objects: Vec<(TaskId, Payload)>,
-    /// Futures to be held until it is sent.
-    held: Vec<FutureRef>,
+    /// Rarely anything.
+    baggage: Option<Box<Baggage>>,
     /// The future that wants it; calls that only other calls want have none.
     pub(super) future: Option<TokenRef>,
 }
 
-/// A future and what is to be sent for it.
-pub(super) struct Run {
-    pub(super) future: FutureRef,
-    pub(super) calls: Vec<Prepared>,
+/// What goes with a call.
+pub(super) struct Baggage {
+    /// Values that become tasks before it.
+    objects: Vec<(TaskId, Payload)>,
+    /// Futures to be held until it is sent.
+    _held: Vec<FutureRef>,
 }
 
 /// What is dropped after the lock was released, since it may hold futures.
 pub(super) struct Rest {
-    _held: Vec<FutureRef>,
+    _baggage: Option<Box<Baggage>>,
     _future: Option<TokenRef>,
     unsent: Option<Box<Unsent<TokenRef>>>,
 }
@@ -59,7 +60,8 @@ impl Session {
                 Err(failed) => failed,
             },
             call => {
-                let Run { future, calls } = self.prepare_run(call);
+                let mut calls = Vec::new();
+                let future = self.prepare_into(call, &mut calls);
                 self.send(calls.into_iter(), Bound::Kept);
                 future
             }
@@ -72,9 +74,7 @@ impl Session {
         let mut futures = Vec::with_capacity(calls.size_hint().0);
         let mut gathered = Vec::with_capacity(CALLS_PER_LOCK);
         for call in calls.by_ref() {
-            let run = self.prepare_run(call);
-            futures.push(run.future);
-            gathered.extend(run.calls);
+            futures.push(self.prepare_into(call, &mut gathered));
             if gathered.len() >= CALLS_PER_LOCK {
                 self.send(gathered.drain(..), Bound::Lifted);
                 if self.is_full() {
@@ -90,16 +90,19 @@ impl Session {
         futures
     }
 
-    pub(super) fn prepare_run(self: &Arc<Self>, call: CallBody) -> Run {
-        let failed = |future| Run { future, calls: Vec::new() };
+    /// The future of a call; what is to be sent for it is added to `calls`.
+    pub(super) fn prepare_into(self: &Arc<Self>, call: CallBody, calls: &mut Vec<Prepared>) -> FutureRef {
         match call {
-            CallBody::Held(future) => {
-                failed(self.adopt(&future).unwrap_or_else(|e| CellRef::failed(future.id(), e)))
+            CallBody::Held(future) => self.adopt(&future).unwrap_or_else(|e| CellRef::failed(future.id(), e)),
+            CallBody::Node(node) if node.has_children() => {
+                self.prepare_graph(node, calls).unwrap_or_else(|failed| failed)
             }
-            CallBody::Node(node) if node.has_children() => self.prepare_graph(node).unwrap_or_else(failed),
             CallBody::Node(node) => match self.prepare_one(&node) {
-                Ok((future, call)) => Run { future, calls: vec![call] },
-                Err(future) => failed(future),
+                Ok((future, call)) => {
+                    calls.push(call);
+                    future
+                }
+                Err(failed) => failed,
             },
         }
     }
@@ -112,27 +115,37 @@ impl Session {
         Ok((future, prepared))
     }
 
-    fn prepare_graph(self: &Arc<Self>, root: Arc<CallNode>) -> Result<Run, FutureRef> {
+    fn prepare_graph(
+        self: &Arc<Self>,
+        root: Arc<CallNode>,
+        calls: &mut Vec<Prepared>,
+    ) -> Result<FutureRef, FutureRef> {
         let graph = CallGraph::new(root);
         let first = self.next_ids(graph.calls().len() as u64);
         // The place in the graph is the place in the order of submission: depth first.
         let mut ids: Vec<TaskId> =
             (first.seq..).take(graph.calls().len()).map(|seq| TaskId { seq, ..first }).collect();
-        let mut calls = Vec::with_capacity(ids.len());
+        let before = calls.len();
         for (place, call) in graph.calls().iter().enumerate() {
-            let prepared = prepare(self, call, ids[place], Some((&graph, &ids)));
-            let prepared = prepared.map_err(|e| CellRef::failed(ids[place], e))?;
-            // A key has an id of its own, which the calls that use this one must know.
-            ids[place] = prepared.submit.id;
-            calls.push(prepared);
+            match prepare(self, call, ids[place], Some((&graph, &ids))) {
+                Ok(prepared) => {
+                    // A key has an id of its own, which the calls that use this one must know.
+                    ids[place] = prepared.submit.id;
+                    calls.push(prepared);
+                }
+                Err(e) => {
+                    calls.truncate(before);
+                    return Err(CellRef::failed(ids[place], e));
+                }
+            }
         }
         let root = ids.last().copied().unwrap_or(first);
         let future = CellRef::pending(root, self.clone());
-        if let Some((last, inner)) = calls.split_last_mut() {
+        if let Some((last, inner)) = calls[before..].split_last_mut() {
             last.future = Some(future.token());
             inner.iter_mut().for_each(|call| call.submit.want = false);
         }
-        Ok(Run { future, calls })
+        Ok(future)
     }
 
     /// Appends calls. Whatever is not sent is dropped after the lock is released: it may hold futures.
@@ -191,24 +204,29 @@ impl Session {
 
 /// Appends a call. What is left of it, if anything.
 fn append(shared: &mut Shared, mut call: Prepared) -> Option<Rest> {
-    let (held, future) = (std::mem::take(&mut call.held), call.future.take());
-    let submit = introduce(shared, call, Shared::tell);
+    let (baggage, future) = (call.baggage.take(), call.future.take());
+    let (submit, baggage) = introduce(shared, call, baggage, Shared::tell);
     let unsent = shared.outbox.submit(submit, future).err();
-    (unsent.is_some() || !held.is_empty()).then_some(Rest { _held: held, _future: None, unsent })
+    (unsent.is_some() || baggage.is_some()).then_some(Rest { _baggage: baggage, _future: None, unsent })
 }
 
 /// Appends a call whose future was announced, before all closed gates.
 pub(super) fn append_ahead(shared: &mut Shared, mut call: Prepared) -> Rest {
-    let (held, future) = (std::mem::take(&mut call.held), call.future.take());
-    let submit = introduce(shared, call, Shared::tell_ahead);
+    let (baggage, future) = (call.baggage.take(), call.future.take());
+    let (submit, baggage) = introduce(shared, call, baggage, Shared::tell_ahead);
     shared.outbox.submit_ahead(submit);
-    Rest { _held: held, _future: future, unsent: None }
+    Rest { _baggage: baggage, _future: future, unsent: None }
 }
 
 /// Appends what must come before a call.
-fn introduce(shared: &mut Shared, call: Prepared, tell: fn(&mut Shared, ClientToScheduler)) -> Submit {
-    let Prepared { function, mut submit, objects, .. } = call;
-    for (id, value) in objects {
+fn introduce(
+    shared: &mut Shared,
+    call: Prepared,
+    mut baggage: Option<Box<Baggage>>,
+    tell: fn(&mut Shared, ClientToScheduler),
+) -> (Submit, Option<Box<Baggage>>) {
+    let Prepared { function, mut submit, .. } = call;
+    for (id, value) in baggage.iter_mut().flat_map(|baggage| baggage.objects.drain(..)) {
         let nbytes = value.nbytes() as u64;
         let workers = Vec::new();
         let scatter =
@@ -217,7 +235,7 @@ fn introduce(shared: &mut Shared, call: Prepared, tell: fn(&mut Shared, ClientTo
         shared.outbox.event(Event::Held { id, value });
     }
     submit.function = shared.outbox.function(function.id(), || function.spec().clone());
-    submit
+    (submit, baggage)
 }
 
 /// Who submits, if it is a task.
@@ -268,7 +286,10 @@ fn prepare(
     let options = options(call, key, parent());
     // The number of the function is known under the lock.
     let submit = Submit { id, function: FunctionIndex(0), args, inputs: inputs_ids, want: true, options };
-    Ok(Prepared { function, submit, objects: inputs.objects, held: inputs.adopted, future: None })
+    let (objects, held) = (inputs.objects, inputs.adopted);
+    let is_light = objects.is_empty() && held.is_empty();
+    let baggage = (!is_light).then(|| Box::new(Baggage { objects, _held: held }));
+    Ok(Prepared { function, submit, baggage, future: None })
 }
 
 /// The encoded arguments, and the identity of a call that may be shared.
