@@ -22,6 +22,7 @@
 #[cfg(not(unix))]
 compile_error!("Longshore supports Unix-like systems only");
 
+mod abstract_socket;
 mod asyncio;
 pub mod conformance;
 mod context;

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// An address to listen on or to connect to: `tcp://host:port` or `unix://path`.
+/// An address to listen on or to connect to: `tcp://host:port`, `unix://path` or `abstract://name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
     /// A TCP port. The host is a name, an IPv4 or a bare IPv6 address; port 0 lets `listen` choose.
@@ -22,6 +22,10 @@ pub enum Endpoint {
     },
     /// A Unix domain socket.
     Unix(PathBuf),
+    /// A name without a file, in the same network namespace. Whoever listens or connects there deals with processes of its
+    /// own user only; a connection to anybody else fails with `PermissionDenied`. A runtime, or a system other than Linux,
+    /// may say `Unsupported`.
+    Abstract(String),
 }
 
 impl Endpoint {
@@ -34,6 +38,11 @@ impl Endpoint {
     pub fn unix(path: impl Into<PathBuf>) -> Self {
         Endpoint::Unix(path.into())
     }
+
+    /// An abstract endpoint.
+    pub fn abstract_name(name: impl Into<String>) -> Self {
+        Endpoint::Abstract(name.into())
+    }
 }
 
 impl fmt::Display for Endpoint {
@@ -42,6 +51,7 @@ impl fmt::Display for Endpoint {
             Endpoint::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
             Endpoint::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
             Endpoint::Unix(path) => write!(f, "unix://{}", path.display()),
+            Endpoint::Abstract(name) => write!(f, "abstract://{name}"),
         }
     }
 }
@@ -50,8 +60,8 @@ impl fmt::Display for Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseEndpointError {
-    /// Neither `tcp://` nor `unix://`.
-    #[error("`{0}` names no known transport; write tcp://host:port or unix://path")]
+    /// None of `tcp://`, `unix://` and `abstract://`.
+    #[error("`{0}` names no known transport; write tcp://host:port, unix://path or abstract://name")]
     Scheme(String),
     /// No host before the port.
     #[error("`{0}` names no host; write tcp://host:port, with an IPv6 address in brackets")]
@@ -62,6 +72,9 @@ pub enum ParseEndpointError {
     /// No path after `unix://`.
     #[error("`{0}` names no path; write unix:///path/to/socket")]
     Path(String),
+    /// No name after `abstract://`.
+    #[error("`{0}` has no name; write abstract://name")]
+    Name(String),
 }
 
 impl FromStr for Endpoint {
@@ -72,6 +85,12 @@ impl FromStr for Endpoint {
             return match path {
                 "" => Err(ParseEndpointError::Path(text.into())),
                 path => Ok(Endpoint::unix(path)),
+            };
+        }
+        if let Some(name) = text.strip_prefix("abstract://") {
+            return match name {
+                "" => Err(ParseEndpointError::Name(text.into())),
+                name => Ok(Endpoint::abstract_name(name)),
             };
         }
         let rest = text.strip_prefix("tcp://").ok_or_else(|| ParseEndpointError::Scheme(text.into()))?;
@@ -144,6 +163,7 @@ mod tests {
             ("tcp://[::1]:65535", Endpoint::tcp("::1", 65535)),
             ("unix:///run/longshore.sock", Endpoint::unix("/run/longshore.sock")),
             ("unix://relative:path", Endpoint::unix("relative:path")),
+            ("abstract://a name/1", Endpoint::abstract_name("a name/1")),
         ];
         for (text, endpoint) in cases {
             assert_eq!(text.parse(), Ok(endpoint.clone()));
@@ -153,7 +173,7 @@ mod tests {
 
     #[test]
     fn malformed_endpoints_say_what_is_wrong() {
-        use ParseEndpointError::{Host, Path, Port, Scheme};
+        use ParseEndpointError::{Host, Name, Path, Port, Scheme};
         let parse = |t: &str| t.parse::<Endpoint>().unwrap_err();
         for text in ["", "localhost:1", "udp://h:1", "TCP://h:1", "tcp:/h:1"] {
             assert_eq!(parse(text), Scheme(text.into()));
@@ -168,6 +188,7 @@ mod tests {
             assert_eq!(parse(text), Port(text.into()));
         }
         assert_eq!(parse("unix://"), Path("unix://".into()));
+        assert_eq!(parse("abstract://"), Name("abstract://".into()));
         assert!(parse("tcp://h").to_string().contains("tcp://host:port"));
     }
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use support::in_time;
 
-/// The suite in the root future, in a task and over Unix sockets, and the rules of `block_on`.
+/// The suite in the root future, in a task and over Unix sockets of both kinds, and the rules of `block_on`.
 fn conforms<R: BlockOn>(rt: R) {
     in_time(move || {
         rt.block_on(conformance::suite(rt.clone(), "127.0.0.1")).unwrap();
@@ -17,6 +17,11 @@ fn conforms<R: BlockOn>(rt: R) {
         let dir = tempfile::tempdir().unwrap();
         rt.block_on(conformance::streams(&rt, &Endpoint::unix(dir.path().join("socket")))).unwrap();
         conformance::block_on_rules(&rt);
+        if cfg!(target_os = "linux") {
+            // The suite lets a runtime do without; ours are not to.
+            let name = Endpoint::abstract_name(format!("longshore-tests-{:016x}", rt.entropy()));
+            rt.block_on(rt.listen(&name)).unwrap().unwrap();
+        }
     });
 }
 

@@ -1,7 +1,7 @@
 //! Where a scheduler or a worker is reached.
 //!
-//! One text form for everything: `tcp://host:port` (or just `host:port`), `unix://path`, and `inproc://name` for what
-//! lives in this process. Deliberately absent: name lookup, which the runtime does when it connects.
+//! One text form for everything: `tcp://host:port` (or just `host:port`), `unix://path`, `abstract://name`, and
+//! `inproc://name` for what lives in this process. Deliberately absent: name lookup, which the runtime does when it connects.
 use longshore_proto::limit::NAME_BYTES_MAX;
 use longshore_rt::{Endpoint, ParseEndpointError};
 use std::fmt;
@@ -31,6 +31,8 @@ pub enum Address {
     },
     /// A Unix domain socket.
     Unix(PathBuf),
+    /// A Unix domain socket with a name in place of a file, for processes of one user on this machine. Linux only.
+    Abstract(String),
 }
 
 impl Address {
@@ -63,7 +65,7 @@ impl Address {
     #[must_use]
     pub fn is_local_to_this_machine(&self) -> bool {
         match self {
-            Address::InProc(_) | Address::Unix(_) => true,
+            Address::InProc(_) | Address::Unix(_) | Address::Abstract(_) => true,
             Address::Tcp { host, .. } => {
                 host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
             }
@@ -77,6 +79,7 @@ impl Address {
             Address::InProc(_) => None,
             Address::Tcp { host, port } => Some(Endpoint::tcp(host.clone(), *port)),
             Address::Unix(path) => Some(Endpoint::unix(path.clone())),
+            Address::Abstract(name) => Some(Endpoint::abstract_name(name.clone())),
         }
     }
 }
@@ -86,6 +89,7 @@ impl From<Endpoint> for Address {
         match endpoint {
             Endpoint::Tcp { host, port } => Address::Tcp { host, port },
             Endpoint::Unix(path) => Address::Unix(path),
+            Endpoint::Abstract(name) => Address::Abstract(name),
         }
     }
 }
@@ -97,6 +101,7 @@ impl fmt::Display for Address {
             Address::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
             Address::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
             Address::Unix(path) => write!(f, "unix://{}", path.display()),
+            Address::Abstract(name) => write!(f, "abstract://{name}"),
         }
     }
 }
@@ -106,7 +111,9 @@ impl fmt::Display for Address {
 #[non_exhaustive]
 pub enum ParseAddressError {
     /// A transport that does not exist.
-    #[error("`{0}` names no known transport; write tcp://host:port, unix://path or inproc://name")]
+    #[error(
+        "`{0}` names no known transport; write tcp://host:port, unix://path, abstract://name or inproc://name"
+    )]
     Scheme(String),
     /// No host before the port.
     #[error("`{0}` names no host; write tcp://host:port, with an IPv6 address in brackets")]
@@ -117,6 +124,9 @@ pub enum ParseAddressError {
     /// No path after `unix://`.
     #[error("`{0}` names no path; write unix:///path/to/socket")]
     Path(String),
+    /// No name after `abstract://`.
+    #[error("`{0}` has no name; write abstract://name")]
+    Abstract(String),
     /// No usable name after `inproc://`.
     #[error(
         "`{0}` names nothing in this process; write inproc://name, without spaces or slashes in the name"
@@ -145,7 +155,7 @@ impl FromStr for Address {
                 }
                 Ok(Address::InProc(name.into()))
             }
-            Some(("tcp" | "unix", _)) => parse_endpoint(text, text),
+            Some(("tcp" | "unix" | "abstract", _)) => parse_endpoint(text, text),
             Some(_) => Err(ParseAddressError::Scheme(text.into())),
             None => parse_endpoint(&format!("tcp://{text}"), text),
         }
@@ -159,6 +169,7 @@ fn parse_endpoint(full: &str, text: &str) -> Result<Address, ParseAddressError> 
         ParseEndpointError::Host(_) => ParseAddressError::Host(text.into()),
         ParseEndpointError::Port(_) => ParseAddressError::Port(text.into()),
         ParseEndpointError::Path(_) => ParseAddressError::Path(text.into()),
+        ParseEndpointError::Name(_) => ParseAddressError::Abstract(text.into()),
         _ => ParseAddressError::Scheme(text.into()),
     })
 }
@@ -174,6 +185,7 @@ mod tests {
             ("tcp://10.0.0.1:8786", Address::tcp("10.0.0.1", 8786)),
             ("tcp://[::1]:0", Address::tcp("::1", 0)),
             ("unix:///run/longshore.sock", Address::unix("/run/longshore.sock")),
+            ("abstract://a/b", Address::Abstract("a/b".into())),
             ("inproc://scheduler-7", Address::InProc("scheduler-7".into())),
         ];
         for (text, address) in cases {
@@ -205,6 +217,7 @@ mod tests {
             assert_eq!(parse(text), Name(text.into()));
         }
         assert_eq!(parse("unix://"), Path("unix://".into()));
+        assert_eq!(parse("abstract://"), ParseAddressError::Abstract("abstract://".into()));
         assert!(matches!(parse(&"x".repeat(NAME_BYTES_MAX + 1)), ParseAddressError::TooLong { .. }));
     }
 

@@ -107,6 +107,41 @@ fn small_and_large_results_come() {
 }
 
 #[test]
+fn a_large_result_is_moved_out_of_the_last_handle_only() {
+    within_deadline(|| {
+        let cluster = Cluster::start(2);
+        let client = cluster.client();
+        let expected = (0..3_000_000).map(|i| (i / 1000) as u8).collect::<Vec<_>>();
+        let future = client.submit(bytes(3_000_000));
+        let other = future.clone();
+        assert!(client.gather(&future).unwrap() == expected);
+        assert!(client.gather([future]).unwrap() == [expected.clone()]);
+        assert_eq!(other.status(), TaskStatus::Finished);
+        assert!(other.result().unwrap() == expected, "it is still there for others");
+        let twice = vec![other.clone(), other];
+        assert!(client.gather(twice).unwrap() == [expected.clone(), expected]);
+        client.close().unwrap();
+    });
+}
+
+#[test]
+fn workers_without_a_shortcut_and_with_one_exchange_values() {
+    within_deadline(|| {
+        let mut cluster = Cluster::start(1);
+        let builder = Worker::builder(cluster.rt.clone(), cluster.address()).token("t").name("tcp");
+        let worker = cluster.rt.block_on(builder.shortcut(false).start()).unwrap().unwrap();
+        cluster.workers.push(worker);
+        let client = cluster.client();
+        let sum = (0..2_000_000u64).map(|i| u64::from((i / 1000) as u8)).sum::<u64>();
+        for (from, to) in [("w0", "tcp"), ("tcp", "w0")] {
+            let made = client.submit(bytes(2_000_000).workers([from]));
+            assert_eq!(client.submit(total(&made, Vec::<u8>::new()).workers([to])).result().unwrap(), sum);
+        }
+        client.close().unwrap();
+    });
+}
+
+#[test]
 fn large_arguments_and_scattered_values_reach_the_worker() {
     within_deadline(|| {
         let cluster = Cluster::start(2);

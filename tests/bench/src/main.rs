@@ -24,7 +24,7 @@ use crate::floor::{machine, null_framework, raw_link};
 use crate::metric::{Mode, Wanted};
 use crate::plan::Plan;
 use crate::report::Record;
-use crate::subject::longshore::RuntimeName;
+use crate::subject::longshore::{RuntimeName, Way};
 use crate::subject::{Shape, Start};
 
 /// Measures Longshore, each metric beside the floor of the same moment.
@@ -57,6 +57,9 @@ struct Args {
     /// Let the floor's workers run tasks on a thread of their own in every metric, not only in latency.
     #[arg(long)]
     compute_thread: bool,
+    /// Longshore's processes talk over TCP even where a Unix socket is shorter.
+    #[arg(long)]
+    no_shortcut: bool,
     /// The commit that is measured, for the records.
     #[arg(long, default_value = "unknown")]
     commit: String,
@@ -109,9 +112,9 @@ fn measure(args: &Args) -> anyhow::Result<()> {
             records.iter().for_each(|r| eprintln!("{} {} {:.3} {}", r.metric, r.mode, r.value, r.unit));
         }
     };
-    let runtime = args.runtime;
+    let (runtime, way) = (args.runtime, if args.no_shortcut { Way::Tcp } else { Way::Shortcut });
     let start =
-        |shape: Shape| -> Box<dyn Start> { Box::new(move || subject::longshore::start(runtime, shape)) };
+        |shape: Shape| -> Box<dyn Start> { Box::new(move || subject::longshore::start(runtime, way, shape)) };
     let records = if args.floor { plan.run(None, show)? } else { plan.run(Some(&start), show)? };
     if !args.json {
         print!("{}", report::table(&records));
@@ -125,7 +128,7 @@ fn play(role: &str, args: &[String]) -> anyhow::Result<()> {
     match role {
         machine::ECHO => machine::serve_echo(),
         machine::SINK => machine::serve_sink(),
-        raw_link::FAR_END => raw_link::serve(),
+        raw_link::FAR_END => raw_link::serve(arg(0)?),
         null_framework::SCHEDULER => null_framework::serve_scheduler(
             null_framework::Options {
                 eager: arg(0)? == "eager",
@@ -142,8 +145,12 @@ fn play(role: &str, args: &[String]) -> anyhow::Result<()> {
                 ..null_framework::Options::default()
             },
         ),
-        subject::longshore::SCHEDULER => subject::longshore::serve_scheduler(arg(0)?.parse()?),
-        subject::longshore::WORKER => subject::longshore::serve_worker(arg(0)?.parse()?, arg(1)?, arg(2)?),
+        subject::longshore::SCHEDULER => {
+            subject::longshore::serve_scheduler(arg(0)?.parse()?, Way::named(arg(1)?))
+        }
+        subject::longshore::WORKER => {
+            subject::longshore::serve_worker(arg(0)?.parse()?, arg(1)?, arg(2)?, Way::named(arg(3)?))
+        }
         subject::longshore::CLIENT => {
             subject::longshore::serve_client(arg(0)?.parse()?, arg(1)?, arg(2)?.parse()?)
         }

@@ -22,7 +22,7 @@ use anyhow::bail;
 
 use crate::floor::in_process::InProcess;
 use crate::floor::null_framework::{Cluster, Options};
-use crate::floor::raw_link::RawLink;
+use crate::floor::raw_link::{Over, RawLink};
 use crate::floor::workload::Workload;
 use crate::subject::{Shape, Start, Subject};
 pub(crate) use goal::Goal;
@@ -155,8 +155,11 @@ fn least(mode: Mode, options: Options) -> Floor {
     Floor { name, kind: FloorKind::Least(Box::new(start)) }
 }
 
-/// One connection into fresh memory.
-fn raw_link() -> Floor {
-    let start = || -> anyhow::Result<Box<dyn Subject>> { Ok(Box::new(RawLink::start()?)) };
-    Floor { name: "raw link", kind: FloorKind::Least(Box::new(start)) }
+/// One connection into fresh memory: over TCP, of which the goals speak, and over what Longshore takes within a machine.
+fn raw_links() -> Vec<Floor> {
+    let link = |name, over| {
+        let start = move || -> anyhow::Result<Box<dyn Subject>> { Ok(Box::new(RawLink::start(over)?)) };
+        Floor { name, kind: FloorKind::Least(Box::new(start)) }
+    };
+    vec![link("raw link", Over::Tcp), link("raw unix link", Over::Unix)]
 }

@@ -5,7 +5,7 @@
 //! new listener each time they wait. One waker is enough, because a split connection has one reader
 //! and one writer.
 use crate::socket_file::SocketFile;
-use crate::{Conn, Endpoint, Listener};
+use crate::{Conn, Endpoint, Listener, abstract_socket};
 use async_io::Async;
 use async_net::unix::{UnixListener, UnixStream};
 use async_net::{TcpListener, TcpStream};
@@ -186,6 +186,7 @@ pub struct AsyncIoListener {
 enum Bound {
     Tcp(TcpListener),
     Unix(UnixListener, #[allow(dead_code, reason = "held for its destructor")] SocketFile),
+    Abstract(UnixListener),
 }
 
 impl Listener for AsyncIoListener {
@@ -200,6 +201,12 @@ impl Listener for AsyncIoListener {
                 Socket::tcp(stream)
             }
             Bound::Unix(listener, _) => Socket::unix(listener.accept().await?.0),
+            Bound::Abstract(listener) => loop {
+                let socket: Arc<Async<_>> = listener.accept().await?.0.into();
+                if abstract_socket::same_user(socket.get_ref()).is_ok() {
+                    break Socket::Unix(socket);
+                }
+            },
         };
         Ok(AsyncIoConn(socket))
     }
@@ -217,6 +224,12 @@ pub(super) async fn connect(to: Endpoint) -> io::Result<AsyncIoConn> {
             Socket::tcp(stream)
         }
         Endpoint::Unix(path) => Socket::unix(UnixStream::connect(path).await?),
+        Endpoint::Abstract(name) => {
+            let stream = UnixStream::connect(abstract_socket::path(&name)?).await?;
+            let socket: Arc<Async<_>> = stream.into();
+            abstract_socket::same_user(socket.get_ref())?;
+            Socket::Unix(socket)
+        }
     };
     Ok(AsyncIoConn(socket))
 }
@@ -232,6 +245,10 @@ pub(super) async fn listen(on: Endpoint) -> io::Result<AsyncIoListener> {
         Endpoint::Unix(path) => {
             let socket = Bound::Unix(UnixListener::bind(&path)?, SocketFile(path.clone()));
             Ok(AsyncIoListener { socket, local: Endpoint::Unix(path) })
+        }
+        Endpoint::Abstract(name) => {
+            let socket = Bound::Abstract(abstract_socket::listener(&name)?.try_into()?);
+            Ok(AsyncIoListener { socket, local: Endpoint::Abstract(name) })
         }
     }
 }

@@ -23,6 +23,7 @@ pub use waiting::block_on_rules;
 
 use crate::{Endpoint, Runtime, RuntimeExt};
 use std::future::Future;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 /// How long anything that should happen may take.
@@ -38,6 +39,7 @@ pub async fn suite<R: Runtime>(rt: R, host: &str) {
     clock(&rt).await;
     blocking(&rt).await;
     streams(&rt, &Endpoint::tcp(host, 0)).await;
+    abstract_names(&rt).await;
 }
 
 /// Checks the rules on tasks: join, panic isolation, abort, abort on drop, detach.
@@ -73,7 +75,7 @@ pub async fn blocking<R: Runtime>(rt: &R) {
 }
 
 /// Checks the rules on byte streams, listening on `on` again and again: a TCP endpoint with port 0,
-/// or a Unix path that does not exist.
+/// a Unix path that does not exist, or an abstract name that nobody has.
 ///
 /// # Panics
 /// If the runtime breaks a rule.
@@ -88,6 +90,21 @@ pub async fn streams<R: Runtime>(rt: &R, on: &Endpoint) {
     streams::peer_gone(rt, on).await;
     streams::backpressure(rt, on).await;
     streams::refused(rt, on).await;
+}
+
+/// Checks the rules on byte streams with abstract endpoints, or that a runtime without them says so.
+///
+/// # Panics
+/// If the runtime breaks a rule.
+pub async fn abstract_names<R: Runtime>(rt: &R) {
+    let on = Endpoint::abstract_name(format!("longshore-conformance-{:016x}", rt.entropy()));
+    let listening = in_time(rt, "listen returns", rt.listen(&on)).await.err().map(|e| e.kind());
+    if listening == Some(ErrorKind::Unsupported) {
+        let connecting = in_time(rt, "connect returns", rt.connect(&on)).await.err().map(|e| e.kind());
+        assert_eq!(connecting, listening, "what cannot be listened on cannot be connected to");
+        return;
+    }
+    streams(rt, &on).await;
 }
 
 /// Waits for something that must happen.

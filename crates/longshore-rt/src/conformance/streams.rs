@@ -199,7 +199,7 @@ pub(super) async fn backpressure<R: Runtime>(rt: &R, on: &Endpoint) {
 
 pub(super) async fn refused<R: Runtime>(rt: &R, on: &Endpoint) {
     let expected = match on {
-        Endpoint::Tcp { .. } => ErrorKind::ConnectionRefused,
+        Endpoint::Tcp { .. } | Endpoint::Abstract(_) => ErrorKind::ConnectionRefused,
         Endpoint::Unix(_) => ErrorKind::NotFound, // the file goes with its listener
     };
     // Somebody else on this machine may take a port the moment it is free, but not each time.

@@ -3,7 +3,7 @@ use super::OwnedExecutor;
 use super::net::{Bound, OwnedConn, OwnedListener, Socket};
 use super::source::{Registered, Way};
 use crate::socket_file::SocketFile;
-use crate::{Endpoint, RuntimeExt};
+use crate::{Endpoint, RuntimeExt, abstract_socket};
 use mio::Interest;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use std::future::poll_fn;
@@ -17,6 +17,12 @@ pub(super) async fn connect(rt: OwnedExecutor, to: Endpoint) -> io::Result<Owned
         Endpoint::Tcp { host, port } => (host, port),
         Endpoint::Unix(path) => {
             let stream = rt.reactor.register(UnixStream::connect(path)?, BOTH, true)?;
+            return Ok(OwnedConn::new(Socket::unix(stream)));
+        }
+        Endpoint::Abstract(name) => {
+            let stream = UnixStream::connect_addr(&abstract_socket::address(&name)?)?;
+            abstract_socket::same_user(&stream)?;
+            let stream = rt.reactor.register(stream, BOTH, true)?;
             return Ok(OwnedConn::new(Socket::unix(stream)));
         }
     };
@@ -56,6 +62,11 @@ pub(super) async fn listen(rt: OwnedExecutor, on: Endpoint) -> io::Result<OwnedL
             let file = SocketFile(path.clone());
             let listener = rt.reactor.register(listener, Interest::READABLE, false)?;
             return Ok(OwnedListener::new(Bound::Unix(listener, file), Endpoint::Unix(path), rt.reactor));
+        }
+        Endpoint::Abstract(name) => {
+            let listener = UnixListener::from_std(abstract_socket::listener(&name)?);
+            let listener = rt.reactor.register(listener, Interest::READABLE, false)?;
+            return Ok(OwnedListener::new(Bound::Abstract(listener), Endpoint::Abstract(name), rt.reactor));
         }
     };
     let mut last = no_address(&host);

@@ -2,7 +2,7 @@
 use super::reactor::Reactor;
 use super::source::{Registered, Way};
 use crate::socket_file::SocketFile;
-use crate::{Conn, Endpoint, Listener};
+use crate::{Conn, Endpoint, Listener, abstract_socket};
 use futures_lite::{AsyncRead, AsyncWrite};
 use mio::Interest;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -196,6 +196,7 @@ pub struct OwnedListener {
 pub(super) enum Bound {
     Tcp(Registered<TcpListener>),
     Unix(Registered<UnixListener>, #[allow(dead_code, reason = "held for its destructor")] SocketFile),
+    Abstract(Registered<UnixListener>),
 }
 
 impl OwnedListener {
@@ -218,10 +219,15 @@ impl Listener for OwnedListener {
                 Socket::tcp(self.reactor.register(stream, BOTH, true)?)
             }
             Bound::Unix(listener, _) => {
-                let accept = poll_fn(|cx| listener.poll_with(Way::In, cx, UnixListener::accept, |_| false));
-                let (stream, _) = accept.await?;
+                let stream = next_on(listener).await?;
                 Socket::unix(self.reactor.register(stream, BOTH, true)?)
             }
+            Bound::Abstract(listener) => loop {
+                let stream = next_on(listener).await?;
+                if abstract_socket::same_user(&stream).is_ok() {
+                    break Socket::unix(self.reactor.register(stream, BOTH, true)?);
+                }
+            },
         };
         Ok(OwnedConn(socket))
     }
@@ -229,6 +235,11 @@ impl Listener for OwnedListener {
     fn local(&self) -> Endpoint {
         self.local.clone()
     }
+}
+
+async fn next_on(listener: &Registered<UnixListener>) -> io::Result<UnixStream> {
+    let accept = |cx: &mut Context<'_>| listener.poll_with(Way::In, cx, UnixListener::accept, |_| false);
+    Ok(poll_fn(accept).await?.0)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! tokio's owned halves share no lock, and its write half sends FIN when dropped.
 use super::setup::Entered;
 use crate::socket_file::SocketFile;
-use crate::{Conn, Endpoint, Listener};
+use crate::{Conn, Endpoint, Listener, abstract_socket};
 use futures_lite::{AsyncRead, AsyncWrite};
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -138,7 +138,12 @@ pub struct TokioListener {
     handle: Handle,
 }
 
-type Bound = Either<TcpListener, (UnixListener, SocketFile)>;
+#[derive(Debug)]
+enum Bound {
+    Tcp(TcpListener),
+    Unix(UnixListener, #[allow(dead_code, reason = "held for its destructor")] SocketFile),
+    Abstract(UnixListener),
+}
 
 impl Listener for TokioListener {
     type Conn = TokioConn;
@@ -154,15 +159,22 @@ impl Listener for TokioListener {
 }
 
 async fn accept(on: &Bound) -> io::Result<TokioConn> {
-    match on {
-        Either::Tcp(listener) => {
+    let stream = match on {
+        Bound::Tcp(listener) => {
             let (stream, _) = listener.accept().await?;
             // Fails only when the peer is gone already, which the first read will tell.
             let _ = stream.set_nodelay(true);
-            Ok(TokioConn(Either::Tcp(stream)))
+            Either::Tcp(stream)
         }
-        Either::Unix((listener, _)) => Ok(TokioConn(Either::Unix(listener.accept().await?.0))),
-    }
+        Bound::Unix(listener, _) => Either::Unix(listener.accept().await?.0),
+        Bound::Abstract(listener) => loop {
+            let (stream, _) = listener.accept().await?;
+            if abstract_socket::same_user(&stream).is_ok() {
+                break Either::Unix(stream);
+            }
+        },
+    };
+    Ok(TokioConn(stream))
 }
 
 pub(super) async fn connect(to: Endpoint) -> io::Result<TokioConn> {
@@ -173,6 +185,11 @@ pub(super) async fn connect(to: Endpoint) -> io::Result<TokioConn> {
             Ok(TokioConn(Either::Tcp(stream)))
         }
         Endpoint::Unix(path) => Ok(TokioConn(Either::Unix(UnixStream::connect(path).await?))),
+        Endpoint::Abstract(name) => {
+            let stream = UnixStream::connect(abstract_socket::path(&name)?).await?;
+            abstract_socket::same_user(&stream)?;
+            Ok(TokioConn(Either::Unix(stream)))
+        }
     }
 }
 
@@ -183,11 +200,15 @@ pub(super) async fn listen(handle: Handle, on: Endpoint) -> io::Result<TokioList
             let listener = TcpListener::bind((host, port)).await?;
             let bound = listener.local_addr()?;
             let local = Endpoint::tcp(bound.ip().to_string(), bound.port());
-            Ok(TokioListener { socket: Either::Tcp(listener), local, handle })
+            Ok(TokioListener { socket: Bound::Tcp(listener), local, handle })
         }
         Endpoint::Unix(path) => {
-            let socket = Either::Unix((UnixListener::bind(&path)?, SocketFile(path.clone())));
+            let socket = Bound::Unix(UnixListener::bind(&path)?, SocketFile(path.clone()));
             Ok(TokioListener { socket, local: Endpoint::Unix(path), handle })
+        }
+        Endpoint::Abstract(name) => {
+            let socket = Bound::Abstract(UnixListener::from_std(abstract_socket::listener(&name)?)?);
+            Ok(TokioListener { socket, local: Endpoint::Abstract(name), handle })
         }
     }
 }

@@ -8,12 +8,13 @@ use super::error::ListenError;
 use super::greeting::{self, GreetingError};
 use super::name::{self, Name, Sink};
 use super::permit::{Permit, Permits};
+use super::shortcut;
 use crate::address::Address;
 use futures_lite::future::yield_now;
 use longshore_proto::handshake::{HandshakeError, VERSION_MAX, VERSION_MIN};
 use longshore_proto::limit::HANDSHAKE_MS_MAX;
 use longshore_proto::{Hello, Reject};
-use longshore_rt::{BoxConn, BoxListener, Conn, DynRuntime, Listener, Runtime, RuntimeExt, Task};
+use longshore_rt::{BoxConn, BoxListener, Conn, DynRuntime, Endpoint, Listener, Runtime, RuntimeExt, Task};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,7 +40,8 @@ pub(crate) struct Acceptor {
 /// What ends listening when dropped.
 #[allow(dead_code)]
 enum Open {
-    Socket(Task<()>),
+    /// On the address, and on the shortcut to it.
+    Sockets(Task<()>, Option<Task<()>>),
     Name(Name),
 }
 
@@ -80,13 +82,25 @@ struct Counters {
 }
 
 impl Acceptor {
-    /// Listens on `on` and gives every caller that has introduced itself to `sink`, which must not block.
-    ///
-    /// # Errors
-    /// The address is in use, not allowed, or not one of this machine.
+    /// As [`bind_with`](Self::bind_with), with a shortcut.
+    #[cfg(test)]
     pub(crate) async fn bind(
         rt: &DynRuntime,
         on: &Address,
+        sink: impl Fn(Accepted) + Send + Sync + 'static,
+    ) -> Result<Acceptor, ListenError> {
+        Acceptor::bind_with(rt, on, true, sink).await
+    }
+
+    /// Listens on `on`, and on the [shortcut](super::shortcut) to it if it is to have one, and gives every caller that has
+    /// introduced itself to `sink`, which must not block.
+    ///
+    /// # Errors
+    /// The address is in use, not allowed, or not one of this machine.
+    pub(crate) async fn bind_with(
+        rt: &DynRuntime,
+        on: &Address,
+        has_shortcut: bool,
         sink: impl Fn(Accepted) + Send + Sync + 'static,
     ) -> Result<Acceptor, ListenError> {
         let (counters, strangers) = (Arc::<Counters>::default(), Permits::default());
@@ -101,7 +115,11 @@ impl Acceptor {
                     strangers: strangers.clone(),
                 };
                 tracing::debug!(address = %local, "listening");
-                (local, Open::Socket(rt.spawn("accept", porter.stand_at(listener))))
+                let shortcut = match shortcut::beside(&local).filter(|_| has_shortcut) {
+                    Some(endpoint) => porter.clone().open(&endpoint).await,
+                    None => None,
+                };
+                (local, Open::Sockets(rt.spawn("accept", porter.stand_at(listener)), shortcut))
             }
             None => (on.clone(), Open::Name(take_name(on, sink, counters.clone())?)),
         };
@@ -111,9 +129,11 @@ impl Acceptor {
     /// Stops listening and returns when the address is free again. Dropping does the same, but a little later.
     #[allow(dead_code)] // for whoever has to listen there again
     pub(crate) async fn close(self) {
-        if let Open::Socket(task) = self.open {
-            task.abort();
-            let _ = task.await;
+        if let Open::Sockets(task, shortcut) = self.open {
+            for task in shortcut.into_iter().chain([task]) {
+                task.abort();
+                let _ = task.await;
+            }
         }
     }
 
@@ -188,6 +208,17 @@ struct Porter {
 }
 
 impl Porter {
+    /// Stands at the shortcut too, if it can be had.
+    async fn open(self, shortcut: &Endpoint) -> Option<Task<()>> {
+        match self.rt.listen(shortcut).await {
+            Ok(listener) => Some(self.rt.clone().spawn("accept", self.stand_at(listener))),
+            Err(error) => {
+                tracing::debug!(%shortcut, %error, "there is no shortcut for callers of this machine");
+                None
+            }
+        }
+    }
+
     async fn stand_at(self, mut listener: BoxListener) {
         let (mut backoff_ms, mut in_a_row) = (BACKOFF_MS_MIN, 0);
         // Owned here, so that they end when listening does.

@@ -2,13 +2,14 @@
 use super::accepted::Accepted;
 use super::error::ConnectError;
 use super::greeting::{self, GreetingError};
-use super::{Incoming, Link, Outgoing, local, name, pair};
+use super::{Incoming, Link, Outgoing, local, name, pair, shortcut};
 use crate::address::Address;
 use longshore_proto::handshake::Reply;
 use longshore_proto::limit::HANDSHAKE_MS_MAX;
 use longshore_proto::{Hello, Welcome};
-use longshore_rt::{DynRuntime, Endpoint, Runtime, RuntimeExt};
+use longshore_rt::{BoxConn, DynRuntime, Endpoint, Runtime, RuntimeExt};
 use std::future::poll_fn;
+use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ async fn dial_stream<In: Incoming, Out: Outgoing>(
     endpoint: Endpoint,
     hello: Hello,
 ) -> Result<(Link<In, Out>, Welcome), ConnectError> {
-    let mut conn = rt.connect(&endpoint).await.map_err(|e| ConnectError::from_io(to, e))?;
+    let mut conn = connect(rt, to, &endpoint).await.map_err(|e| ConnectError::from_io(to, e))?;
     let written = match greeting::write(&mut conn, &hello).await {
         Err(GreetingError::Handshake(reason)) => {
             return Err(ConnectError::Hello { address: to.clone(), reason });
@@ -54,6 +55,17 @@ async fn dial_stream<In: Incoming, Out: Outgoing>(
     });
     let welcome = admitted(to, reply?.0)?;
     Ok((Link::dialled(conn, to.to_string()), welcome))
+}
+
+/// Over the shortcut, if there is one.
+async fn connect(rt: &DynRuntime, to: &Address, endpoint: &Endpoint) -> io::Result<BoxConn> {
+    if let Some(shortcut) = shortcut::to(to) {
+        match rt.connect(&shortcut).await {
+            Ok(conn) => return Ok(conn),
+            Err(e) => tracing::trace!(address = %to, error = %e, "there is no shortcut"),
+        }
+    }
+    rt.connect(endpoint).await
 }
 
 async fn dial_local<In: Incoming, Out: Outgoing>(

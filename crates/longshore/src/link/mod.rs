@@ -21,6 +21,7 @@ mod permit;
 mod ready;
 mod secret;
 mod set;
+mod shortcut;
 mod stream;
 #[cfg(test)]
 mod tests;

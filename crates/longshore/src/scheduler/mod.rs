@@ -57,6 +57,7 @@ pub struct SchedulerBuilder<R> {
     config: Config,
     values_leave: bool,
     validate: bool,
+    has_shortcut: bool,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -70,6 +71,7 @@ impl<R: Runtime> Scheduler<R> {
             config: Config::default(),
             values_leave: false,
             validate: false,
+            has_shortcut: true,
             runtime: PhantomData,
         }
     }
@@ -147,6 +149,13 @@ impl<R: Runtime> SchedulerBuilder<R> {
         self
     }
 
+    /// Whether workers and clients of this machine and user may come over a Unix socket instead of the TCP ports it listens
+    /// on, which is quicker and changes nothing else. They may by default, on Linux.
+    pub fn shortcut(mut self, shortcut: bool) -> Self {
+        self.has_shortcut = shortcut;
+        self
+    }
+
     /// Checks every invariant after every batch, at a cost in proportion to the number of tasks. For tests.
     pub fn validate(mut self, validate: bool) -> Self {
         self.validate = validate;
@@ -176,7 +185,8 @@ impl<R: Runtime> SchedulerBuilder<R> {
         let (mut acceptors, mut addresses) = (Vec::new(), Vec::new());
         for on in &self.listen {
             let inbox = inbox.clone();
-            let acceptor = Acceptor::bind(&self.rt, on, move |accepted| inbox.accepted(accepted)).await?;
+            let sink = move |accepted| inbox.accepted(accepted);
+            let acceptor = Acceptor::bind_with(&self.rt, on, self.has_shortcut, sink).await?;
             describe(acceptor.local(), House { token: self.token.clone(), values_leave: self.values_leave });
             addresses.push(acceptor.local().clone());
             acceptors.push(acceptor);

@@ -40,6 +40,7 @@ pub struct WorkerBuilder<R> {
     stack_bytes: usize,
     connect_timeout: Duration,
     validate: bool,
+    has_shortcut: bool,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -59,6 +60,7 @@ impl<R: Runtime> WorkerBuilder<R> {
             stack_bytes: 8 << 20,
             connect_timeout: Duration::from_secs(10),
             validate: false,
+            has_shortcut: true,
             runtime: PhantomData,
         }
     }
@@ -125,6 +127,13 @@ impl<R: Runtime> WorkerBuilder<R> {
         self
     }
 
+    /// Whether other workers and clients of this machine and user may come over a Unix socket instead of the TCP port it
+    /// listens on, which is quicker and changes nothing else. They may by default, on Linux.
+    pub fn shortcut(mut self, shortcut: bool) -> Self {
+        self.has_shortcut = shortcut;
+        self
+    }
+
     /// Checks every invariant after every batch, at a cost in proportion to the number of tasks. For tests.
     pub fn validate(mut self, validate: bool) -> Self {
         self.validate = validate;
@@ -145,7 +154,8 @@ impl<R: Runtime> WorkerBuilder<R> {
         let acceptor = {
             let (inbox, on) = (inbox.clone(), self.listen.clone());
             let on = on.unwrap_or_else(|| default_listen(&self.scheduler));
-            Acceptor::bind(&self.rt, &on, move |caller| inbox.post(|mail| mail.accepted.push(caller))).await?
+            let sink = move |caller| inbox.post(|mail| mail.accepted.push(caller));
+            Acceptor::bind_with(&self.rt, &on, self.has_shortcut, sink).await?
         };
         let address = self.advertise.take().unwrap_or_else(|| acceptor.local().clone());
         warn_about_unspecified(&address);

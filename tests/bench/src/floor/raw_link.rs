@@ -1,7 +1,9 @@
-//! The floor of moving data: one loopback connection to a process that reads into fresh memory and sends it back.
+//! The floor of moving data: one connection to a process of this machine that reads into fresh memory and sends it back.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
@@ -14,11 +16,21 @@ pub(crate) const FAR_END: &str = "raw-far-end";
 /// As much as goes into one write.
 const CHUNK_BYTES: usize = 1 << 20;
 
+/// What the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    Tcp,
+    Unix,
+}
+
+/// Either kind of connection.
+trait Stream: Read + Write {}
+impl<S: Read + Write> Stream for S {}
+
 /// A connection and the process at its far end.
-#[derive(Debug)]
 pub(crate) struct RawLink {
     far_end: Role,
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
 }
 
 impl RawLink {
@@ -26,10 +38,19 @@ impl RawLink {
     ///
     /// # Errors
     /// When it does not come up.
-    pub(crate) fn start() -> anyhow::Result<Self> {
-        let far_end = Role::start(FAR_END, &[])?;
-        let stream = TcpStream::connect(&far_end.address)?;
-        stream.set_nodelay(true)?;
+    pub(crate) fn start(over: Over) -> anyhow::Result<Self> {
+        let kind = if over == Over::Tcp { "tcp" } else { "unix" };
+        let far_end = Role::start(FAR_END, &[kind])?;
+        let stream: Box<dyn Stream> = match over {
+            Over::Tcp => {
+                let stream = TcpStream::connect(&far_end.address)?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+            Over::Unix => {
+                Box::new(UnixStream::connect_addr(&SocketAddr::from_abstract_name(&far_end.address)?)?)
+            }
+        };
         Ok(Self { far_end, stream })
     }
 
@@ -48,11 +69,8 @@ impl RawLink {
 ///
 /// # Errors
 /// When the connection fails midway.
-pub(crate) fn serve() -> anyhow::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    announce(listener.local_addr()?)?;
-    let (mut stream, _) = listener.accept()?;
-    stream.set_nodelay(true)?;
+pub(crate) fn serve(over: &str) -> anyhow::Result<()> {
+    let mut stream = accept(over)?;
     let mut length = [0; 8];
     let mut object = Vec::new();
     while stream.read_exact(&mut length).is_ok() {
@@ -67,7 +85,21 @@ pub(crate) fn serve() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_all(stream: &mut TcpStream, bytes: &[u8]) -> anyhow::Result<()> {
+fn accept(over: &str) -> anyhow::Result<Box<dyn Stream>> {
+    if over == "unix" {
+        let name = format!("longshore-bench/raw-link/{}", std::process::id());
+        let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
+        announce(name)?;
+        return Ok(Box::new(listener.accept()?.0));
+    }
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    announce(listener.local_addr()?)?;
+    let (stream, _) = listener.accept()?;
+    stream.set_nodelay(true)?;
+    Ok(Box::new(stream))
+}
+
+fn write_all(stream: &mut impl Write, bytes: &[u8]) -> anyhow::Result<()> {
     for chunk in bytes.chunks(CHUNK_BYTES) {
         stream.write_all(chunk)?;
     }
@@ -75,7 +107,7 @@ fn write_all(stream: &mut TcpStream, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 /// Reads into memory that nobody has touched yet, as a data plane must for a new object.
-fn read_fresh(stream: &mut TcpStream, count: usize) -> anyhow::Result<Vec<u8>> {
+fn read_fresh(stream: &mut impl Read, count: usize) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(count);
     let found = stream.take(count as u64).read_to_end(&mut bytes)?;
     if found != count {

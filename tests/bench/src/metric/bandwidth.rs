@@ -1,6 +1,6 @@
 //! Bandwidth: one large object to a worker and back.
 
-use super::{Column, Floor, Metric, Mode, Wanted, raw_link};
+use super::{Column, Floor, Metric, Mode, Wanted, raw_links};
 use crate::floor::null_framework::Options;
 use crate::subject::{Form, Start, warm};
 
@@ -46,6 +46,6 @@ impl Metric for Bandwidth {
 
     /// Inside one process nothing need move, so there is no floor to speak of.
     fn floors(&self, mode: Mode, _base: Options) -> Vec<Floor> {
-        if mode == Mode::Tcp { vec![raw_link()] } else { Vec::new() }
+        if mode == Mode::Tcp { raw_links() } else { Vec::new() }
     }
 }

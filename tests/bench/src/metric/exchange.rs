@@ -1,6 +1,6 @@
 //! Exchange: large objects made on one worker and used on another.
 
-use super::{Column, Floor, Metric, Mode, Wanted, raw_link};
+use super::{Column, Floor, Metric, Mode, Wanted, raw_links};
 use crate::floor::null_framework::Options;
 use crate::subject::{Form, Start, warm};
 
@@ -37,6 +37,6 @@ impl Metric for Exchange {
     }
 
     fn floors(&self, _mode: Mode, _base: Options) -> Vec<Floor> {
-        vec![raw_link()]
+        raw_links()
     }
 }

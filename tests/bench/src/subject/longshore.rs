@@ -63,6 +63,30 @@ impl FromStr for RuntimeName {
     }
 }
 
+/// How processes of one machine talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// As they do by themselves.
+    Shortcut,
+    /// Over TCP.
+    Tcp,
+}
+
+impl Way {
+    /// What roles call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Shortcut => "shortcut",
+            Self::Tcp => "tcp",
+        }
+    }
+
+    /// See [`name`](Self::name).
+    pub(crate) fn named(name: &str) -> Self {
+        if name == Self::Tcp.name() { Self::Tcp } else { Self::Shortcut }
+    }
+}
+
 struct Longshore<R> {
     runtime: RuntimeName,
     clients: Vec<Client<R>>,

@@ -88,6 +88,49 @@ fn answers_over_tcp() {
     real(|rt| everybody_gets_their_answer(rt, loopback()));
 }
 
+/// How a caller of this address is seen from the other side.
+async fn seen_as(rt: &DynRuntime, has_shortcut: bool) -> String {
+    let seen = Arc::new(Mutex::new(String::new()));
+    let (tasks, name) = (rt.clone(), seen.clone());
+    let answer = move |caller: Accepted| {
+        *name.lock().unwrap() = caller.peer().to_owned();
+        tasks.spawn("echo", echo(caller.welcome(welcome()))).detach();
+    };
+    let door = Acceptor::bind_with(rt, &loopback(), has_shortcut, answer).await.unwrap();
+    dial::<Text, Text>(rt, door.local(), hello("yes")).await.unwrap();
+    let local = door.local().clone();
+    door.close().await;
+    let late = dial::<Text, Text>(rt, &local, hello("late")).await.unwrap_err();
+    assert!(matches!(&late, ConnectError::Refused { .. }), "{late}");
+    seen.lock().unwrap().clone()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn callers_of_this_machine_take_the_shortcut_where_there_is_one() {
+    real(|rt| async move {
+        assert_eq!(seen_as(&rt, true).await, "unix");
+        assert!(seen_as(&rt, false).await.starts_with("127.0.0.1:"));
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_shortcut_that_cannot_be_had_is_done_without() {
+    real(|rt| async move {
+        let first = doorkeeper(&rt, &loopback()).await;
+        let Address::Tcp { port, .. } = *first.local() else { panic!("not TCP") };
+        first.close().await;
+        // The name is still that of somebody who is going.
+        let name = Endpoint::abstract_name(format!("longshore/127.0.0.1/{port}"));
+        let other = rt.listen(&name).await.unwrap();
+        let door = doorkeeper(&rt, &Address::tcp("127.0.0.1", port)).await;
+        drop(other);
+        dial::<Text, Text>(&rt, door.local(), hello("yes")).await.unwrap();
+        assert_eq!(door.counts().introduced, 1);
+    });
+}
+
 #[test]
 fn answers_over_a_unix_socket() {
     let name = format!("longshore-link-{}.sock", std::process::id());

@@ -10,7 +10,7 @@ use longshore::rt::{AsyncStdRuntime, BlockOn, OwnedExecutor, Runtime, SmolRuntim
 use longshore::{Address, LocalCluster, Scheduler, Worker};
 
 use super::tasks::inc;
-use super::{CLIENT, Longshore, RuntimeName, SCHEDULER, WORKER, WORKERS};
+use super::{CLIENT, Longshore, RuntimeName, SCHEDULER, WORKER, WORKERS, Way};
 use crate::kernel::{resident_bytes, threads};
 use crate::metric::Mode;
 use crate::process::{Role, announce};
@@ -45,14 +45,14 @@ fn current_thread() -> anyhow::Result<TokioRuntime> {
 ///
 /// # Errors
 /// When it does not come up.
-pub(crate) fn start(runtime: RuntimeName, shape: Shape) -> anyhow::Result<Box<dyn Subject>> {
+pub(crate) fn start(runtime: RuntimeName, way: Way, shape: Shape) -> anyhow::Result<Box<dyn Subject>> {
     match shape.mode {
         Mode::Inproc if shape.has_instant_workers => on!(runtime, start_instant(shape)),
         Mode::Inproc => on!(runtime, start_inproc(shape)),
         Mode::Tcp if shape.has_instant_workers || shape.workers != WORKERS.len() => {
             bail!("worker processes are {} and have compute threads", WORKERS.len())
         }
-        Mode::Tcp => on!(runtime, start_processes(runtime, shape)),
+        Mode::Tcp => on!(runtime, start_processes(runtime, way, shape)),
     }
 }
 
@@ -76,10 +76,11 @@ pub(super) enum Place<R> {
 fn start_processes<R: BlockOn>(
     rt: R,
     runtime: RuntimeName,
+    way: Way,
     shape: Shape,
 ) -> anyhow::Result<Box<dyn Subject>> {
-    let scheduler = Role::start(SCHEDULER, &[runtime.name()])?;
-    let workers = WORKERS.map(|name| vec![runtime.name(), &*scheduler.address, name]);
+    let scheduler = Role::start(SCHEDULER, &[runtime.name(), way.name()])?;
+    let workers = WORKERS.map(|name| vec![runtime.name(), &*scheduler.address, name, way.name()]);
     let workers = Role::start_together(WORKER, &workers)?;
     let address = scheduler.address.clone();
     let processes =
@@ -145,12 +146,13 @@ fn subject<R: BlockOn>(
 ///
 /// # Errors
 /// When it cannot start.
-pub(crate) fn serve_scheduler(runtime: RuntimeName) -> anyhow::Result<()> {
-    on!(runtime, run_scheduler())
+pub(crate) fn serve_scheduler(runtime: RuntimeName, way: Way) -> anyhow::Result<()> {
+    on!(runtime, run_scheduler(way))
 }
 
-fn run_scheduler<R: BlockOn>(rt: R) -> anyhow::Result<()> {
+fn run_scheduler<R: BlockOn>(rt: R, way: Way) -> anyhow::Result<()> {
     let builder = Scheduler::builder(rt.clone()).listen(Address::tcp("127.0.0.1", 0));
+    let builder = builder.shortcut(way == Way::Shortcut);
     rt.block_on(async move {
         let mut scheduler = builder.start().await?;
         announce(scheduler.address())?;
@@ -163,12 +165,18 @@ fn run_scheduler<R: BlockOn>(rt: R) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When it cannot join.
-pub(crate) fn serve_worker(runtime: RuntimeName, scheduler: &str, name: &str) -> anyhow::Result<()> {
-    on!(runtime, run_worker(scheduler, name))
+pub(crate) fn serve_worker(
+    runtime: RuntimeName,
+    scheduler: &str,
+    name: &str,
+    way: Way,
+) -> anyhow::Result<()> {
+    on!(runtime, run_worker(scheduler, name, way))
 }
 
-fn run_worker<R: Runtime + BlockOn>(rt: R, scheduler: &str, name: &str) -> anyhow::Result<()> {
+fn run_worker<R: Runtime + BlockOn>(rt: R, scheduler: &str, name: &str, way: Way) -> anyhow::Result<()> {
     let builder = Worker::builder(rt.clone(), scheduler.parse()?).name(name).nthreads(1);
+    let builder = builder.shortcut(way == Way::Shortcut);
     rt.block_on(async move {
         let mut worker = builder.start().await?;
         announce("ready")?;
