@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use longshore_rt::BoxJob;
 
 use crate::net::{Segment, Side, Syn};
-use crate::process::Incarnation;
+use crate::process::{Incarnation, Pid};
 use crate::slab::Key;
 use crate::state::Script;
 
@@ -19,6 +19,7 @@ pub(crate) enum Event {
     Answer { dial: Key, answer: std::io::Result<Key> },
     Job { owner: Incarnation, name: &'static str, job: BoxJob },
     Script(Script),
+    ProcessorFree(Pid),
 }
 
 struct Entry {

@@ -44,11 +44,12 @@
 //!   their writer out meanwhile), resets, slow links, processes that die with ([`Kill::Process`]) or without
 //!   ([`Kill::Power`]) their kernel closing their sockets, restarts, pauses, clock skew. [`Faults`] draws them from
 //!   a seed.
-//! * **Compute**: a blocking job runs once, inline, and takes the virtual time that [`JobCost`] says.
+//! * **Compute**: a blocking job runs once, inline, and takes the virtual time that [`JobCost`] says. A process can have
+//!   a [`PollCost`]: then it has one core, and its polls take time.
 //!
 //! # What is deliberately absent
 //!
-//! UDP, Unix sockets and disks; the processor time of a poll (it is zero); loss and reordering (TCP hides them);
+//! UDP, Unix sockets and disks; loss and reordering (TCP hides them);
 //! the time that acknowledgements take (a writer has room as soon as its peer has read) and keepalive; a limit on
 //! what one host sends over all its links together. A host is its name: `127.0.0.1`, `localhost`,
 //! `0.0.0.0` and `::` mean the process's own host.
@@ -62,6 +63,7 @@ mod job;
 mod net;
 mod pattern;
 mod process;
+mod processor;
 mod ready;
 mod report;
 mod rng;
@@ -79,6 +81,7 @@ mod world;
 pub use config::{JobCost, Kill, Policy, SimConfig};
 pub use faults::{Fault, FaultKind, FaultPlan, FaultRates, Faults};
 pub use net::{SimConn, SimListener, SimReader, SimWriter};
+pub use processor::PollCost;
 pub use rng::Rng;
 pub use runtime::SimRuntime;
 pub use sim::Sim;

@@ -10,6 +10,7 @@ use crate::agenda::Event;
 use crate::clock::Clock;
 use crate::config::Kill;
 use crate::net::Side;
+use crate::processor::Processor;
 use crate::rng::Rng;
 use crate::runtime::SimRuntime;
 use crate::slab::Key;
@@ -67,6 +68,8 @@ pub(crate) struct Process {
     /// The ends of connections that are open here.
     pub(crate) ends: BTreeSet<(Key, Side)>,
     pub(crate) boot: Option<Boot>,
+    /// Present if its polls take time.
+    pub(crate) processor: Option<Processor>,
 }
 
 /// All processes, by number and by name.
@@ -96,6 +99,7 @@ impl Processes {
             paused: None,
             ends: BTreeSet::new(),
             boot: None,
+            processor: None,
         });
         Some(pid)
     }

@@ -247,7 +247,7 @@ impl State {
             }
             Err(_) => Next::Fail("nondeterminism: another OS thread woke a task"),
             Ok(Some(key)) => self.next_poll(key),
-            Ok(None) => self.next_happening(limit),
+            Ok(None) => self.next_happening(ready, limit),
         }
     }
 
@@ -275,7 +275,7 @@ impl State {
         }
     }
 
-    fn next_happening(&mut self, limit: u64) -> Next {
+    fn next_happening(&mut self, ready: &Ready, limit: u64) -> Next {
         let Some(event) = self.next_event(limit) else { return Next::Idle };
         if self.now > nanos(self.config.time_limit) {
             return Next::Fail("the time limit is passed: what the run waits for does not happen");
@@ -299,6 +299,7 @@ impl State {
                 self.note(Happening::Script);
                 return Next::Script(script);
             }
+            Event::ProcessorFree(pid) => ready.put_back(self.processor_free(pid)),
         }
         Next::Again
     }

@@ -61,6 +61,11 @@ impl State {
             paused.woken.push(key);
             return None;
         }
+        let pid = slot.pid;
+        if self.waits_for_processor(pid, key) {
+            return None;
+        }
+        let slot = self.tasks.get_mut(key)?;
         let Some(future) = slot.future.take() else {
             self.deferred.push(key);
             return None;
@@ -79,6 +84,9 @@ impl State {
         future: BoxFuture<'static, ()>,
         done: bool,
     ) -> Option<BoxFuture<'static, ()>> {
+        if let Some(pid) = self.tasks.get(key).map(|slot| slot.pid) {
+            self.end_use(pid);
+        }
         if done {
             if let Some(slot) = self.tasks.remove(key) {
                 self.processes.get_mut(slot.pid).tasks.remove(&key);

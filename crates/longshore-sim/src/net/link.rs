@@ -56,19 +56,20 @@ impl Net {
 impl State {
     /// When a segment of `len` bytes that is sent now arrives.
     pub(crate) fn arrival(&mut self, from: Pid, to: Pid, len: usize) -> u64 {
+        let now = self.now + self.used_ns(from);
         if from == to {
-            return self.now + LOOPBACK_NS;
+            return now + LOOPBACK_NS;
         }
         let link = self.net.links.get_mut(&(from, to));
         let range = link.as_ref().and_then(|link| link.latency.as_ref()).unwrap_or(&self.config.latency);
         let latency = nanos(self.rng.network.duration(range));
         let own_rate = link.and_then(|link| link.bandwidth_bytes_per_s);
         match own_rate.or(self.config.bandwidth_bytes_per_s) {
-            None => self.now + latency,
+            None => now + latency,
             Some(rate) => {
                 let time = (len as u128 * 1_000_000_000 / u128::from(rate.max(1))) as u64;
                 let link = self.net.link(from, to);
-                link.free_at = link.free_at.max(self.now) + time;
+                link.free_at = link.free_at.max(now) + time;
                 link.free_at + latency
             }
         }

@@ -22,7 +22,7 @@ impl State {
         let Some(conn) = self.net.conns.get_mut(key).filter(|conn| conn.open[usize::from(side)]) else {
             return Poll::Ready(Err(ErrorKind::NotConnected.into()));
         };
-        let error = conn.error[usize::from(side)];
+        let (error, pid) = (conn.error[usize::from(side)], conn.ends[usize::from(side)]);
         let pipe = conn.incoming(side);
         if out.is_empty() {
             return Poll::Ready(Ok(0));
@@ -43,6 +43,7 @@ impl State {
         }
         pipe.read(&mut out[..len]);
         self.outbox.wake.extend(pipe.writer.take());
+        self.charge_call(pid, len);
         Poll::Ready(Ok(len))
     }
 
@@ -59,6 +60,7 @@ impl State {
         if let Some(kind) = conn.error[usize::from(side)] {
             return Poll::Ready(Err(kind.into()));
         }
+        let pid = conn.ends[usize::from(side)];
         let pipe = conn.outgoing(side);
         if pipe.fin_sent {
             return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
@@ -74,6 +76,7 @@ impl State {
         }
         if len > 0 {
             pipe.in_flight_len += len;
+            self.charge_call(pid, len);
             self.send(key, side, Segment::Data(gather(sources, len)));
         }
         Poll::Ready(Ok(len))
