@@ -11,6 +11,7 @@ mod cluster;
 mod count;
 mod docs;
 mod fix;
+mod scale;
 mod sim;
 mod source;
 mod test;
@@ -34,6 +35,8 @@ enum Command {
     Test(test::Args),
     /// The simulated workload over many seeds.
     Sim(sim::Args),
+    /// Clusters of up to ten thousand workers and several schedulers, in the simulator.
+    Scale(scale::Args),
     /// Measure, each metric beside its floor.
     Bench(bench::Args),
     /// Build the documentation, warnings denied.
@@ -59,6 +62,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Tidy => tidy::run(),
         Command::Test(args) => test::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::Scale(args) => scale::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Docs(args) => docs::run(&args),
         Command::Cluster(args) => cluster::run(&args),
