@@ -44,7 +44,7 @@ impl Default for Costs {
 }
 
 /// A scheduler's costs as they were measured on real sockets; `docs/scale.md` says how.
-pub const MEASURED: PollCost = PollCost { poll_ns: 2_000, call_ns: 2_000, byte_ps: 9_000 };
+pub const MEASURED: PollCost = PollCost { poll_ns: 2_000, call_ns: 2_000, byte_ps: 12_000 };
 
 /// A world without faults, on a local network, in which tasks take as long as `costs` says.
 #[must_use]

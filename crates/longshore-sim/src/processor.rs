@@ -31,13 +31,14 @@ pub(crate) struct Processor {
     used_ps: u64,
     busy_until: u64,
     busy_ns: u64,
+    written_bytes: u64,
     /// Tasks that were woken meanwhile.
     waiting: Vec<Key>,
 }
 
 impl Processor {
     pub(crate) fn new(cost: PollCost) -> Self {
-        Self { cost, used_ps: 0, busy_until: 0, busy_ns: 0, waiting: Vec::new() }
+        Self { cost, used_ps: 0, busy_until: 0, busy_ns: 0, written_bytes: 0, waiting: Vec::new() }
     }
 
     pub(crate) fn busy(&self) -> Duration {
@@ -66,6 +67,14 @@ impl State {
     pub(crate) fn charge_call(&mut self, pid: Pid, bytes: usize) {
         if let Some(processor) = &mut self.processes.get_mut(pid).processor {
             processor.used_ps += processor.cost.call_ns * 1000 + processor.cost.byte_ps * bytes as u64;
+        }
+    }
+
+    /// A socket of the process was written to.
+    pub(crate) fn charge_write(&mut self, pid: Pid, bytes: usize) {
+        self.charge_call(pid, bytes);
+        if let Some(processor) = &mut self.processes.get_mut(pid).processor {
+            processor.written_bytes += bytes as u64;
         }
     }
 
@@ -99,6 +108,16 @@ impl crate::Sim {
     pub fn set_poll_cost(&self, name: &str, cost: PollCost) {
         let pid = self.pid(name);
         self.world.with(|state| state.processes.get_mut(pid).processor = Some(Processor::new(cost)));
+    }
+
+    /// The bytes that a process with a [`PollCost`] has written to its sockets; zero if its polls have no cost.
+    ///
+    /// # Panics
+    /// When there is no process of that name.
+    #[must_use]
+    pub fn written_bytes(&self, name: &str) -> u64 {
+        let pid = self.pid(name);
+        self.world.with(|state| state.processes.get(pid).processor.as_ref().map_or(0, |p| p.written_bytes))
     }
 
     /// The virtual processor time that polls of a process have taken; zero if they have no cost.

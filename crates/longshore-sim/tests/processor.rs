@@ -45,6 +45,7 @@ fn calls(clients: usize, cost: PollCost) -> (Duration, Duration, u64) {
         }
     })
     .unwrap();
+    assert_eq!(sim.written_bytes("srv"), (clients * BODY_LEN) as u64, "it answers what it was told");
     (sim.elapsed(), sim.processor_time("srv"), sim.fingerprint())
 }
 

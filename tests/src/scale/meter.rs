@@ -2,9 +2,10 @@
 //!
 //! A [`Metered`] runtime is the simulated one, with a look at the thread's processor clock and at the allocator before and
 //! after each poll. The code that is polled sees nothing of it. What it costs to pass bytes on to the simulated network is
-//! counted too, as a real scheduler's calls of its kernel are.
+//! counted too, as a real scheduler's calls of its kernel are; not so the memory of bytes that were passed on, which is freed
+//! elsewhere.
 use longshore_rt::{BoxFuture, BoxJob, Closed, Endpoint, Instant, Runtime, TaskMeta};
-use longshore_sim::{SimConn, SimListener, SimRuntime, SimSleep};
+use longshore_sim::{Sim, SimConn, SimListener, SimRuntime, SimSleep};
 use rustix::time::{ClockId, clock_gettime};
 use std::future::Future;
 use std::io;
@@ -62,10 +63,13 @@ impl Meter {
         *reading = Reading { held_bytes, peak_bytes: held_bytes, ..Reading::default() };
     }
 
-    fn poll<T>(&self, poll: impl FnOnce() -> T) -> T {
+    /// Measures a poll. `written` says how much the process has passed on to the network so far.
+    fn poll<T>(&self, written: impl Fn() -> u64, poll: impl FnOnce() -> T) -> T {
+        let passed_on = written();
         let (time, bytes) = (thread_time(), (self.allocated)());
         let polled = poll();
         let (time, bytes) = (thread_time() - time, (self.allocated)() - bytes);
+        let bytes = bytes - i64::try_from(written() - passed_on).unwrap_or_default();
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         reading.time += time;
         reading.polls += 1;
@@ -100,14 +104,16 @@ impl Metered {
 struct Watched {
     future: BoxFuture<'static, ()>,
     meter: Arc<Meter>,
+    sim: Sim,
+    process: String,
 }
 
 impl Future for Watched {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Watched { future, meter } = &mut *self;
-        meter.poll(|| future.as_mut().poll(cx))
+        let Watched { future, meter, sim, process } = &mut *self;
+        meter.poll(|| sim.written_bytes(process), || future.as_mut().poll(cx))
     }
 }
 
@@ -121,7 +127,8 @@ impl Runtime for Metered {
     }
 
     fn spawn_raw(&self, meta: TaskMeta, fut: BoxFuture<'static, ()>) -> Result<(), Closed> {
-        self.rt.spawn_raw(meta, Box::pin(Watched { future: fut, meter: self.meter.clone() }))
+        let (sim, process, meter) = (self.rt.sim(), self.rt.process_name(), self.meter.clone());
+        self.rt.spawn_raw(meta, Box::pin(Watched { future: fut, meter, sim, process }))
     }
 
     fn spawn_blocking_raw(&self, meta: TaskMeta, job: BoxJob) -> Result<(), Closed> {

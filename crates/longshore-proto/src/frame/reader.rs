@@ -5,7 +5,10 @@ use crate::limit::FRAME_BYTES_MAX;
 use bytes::BytesMut;
 use serde::Deserialize;
 
-const SPACE_BYTES_MIN: usize = 64 * 1024;
+/// What a reader begins with. A link that carries little keeps it, and there may be ten thousand of them.
+const SPACE_BYTES_MIN: usize = 4 * 1024;
+/// What it comes to have for the next read, twice as much after each that filled all there was.
+const SPACE_BYTES_MAX: usize = 64 * 1024;
 /// Memory that an idle reader keeps.
 const KEEP_BYTES_MAX: usize = 1024 * 1024;
 /// What is read after a tail: likely the short message before the next tail, of which little is to be read in passing,
@@ -18,6 +21,8 @@ pub struct FrameReader {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// How often the space was filled, as far as it matters.
+    doublings: u32,
     tail: TailState,
     landing: Landing,
 }
@@ -54,12 +59,13 @@ impl FrameReader {
                 self.bytes = Vec::new();
             }
         }
-        let want = self.frame_bytes().unwrap_or(0).max(SPACE_BYTES_MIN);
+        let room = self.room();
+        let want = self.frame_bytes().unwrap_or(0).max(room);
         if self.start + want > self.bytes.len() {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
-            if self.bytes.len() < want.max(self.end + SPACE_BYTES_MIN / 2) {
-                self.bytes.resize(want.max(2 * self.end).max(SPACE_BYTES_MIN), 0);
+            if self.bytes.len() < want.max(self.end + room / 2) {
+                self.bytes.resize(want.max(2 * self.end), 0);
             }
         }
         let space = &mut self.bytes[self.end..];
@@ -74,6 +80,14 @@ impl FrameReader {
         }
         self.end += bytes;
         debug_assert!(self.end <= self.bytes.len(), "more was filled than there was space");
+        if self.end == self.bytes.len() && self.room() < SPACE_BYTES_MAX {
+            self.doublings += 1;
+        }
+    }
+
+    /// What is to be there for the next read.
+    fn room(&self) -> usize {
+        SPACE_BYTES_MIN << self.doublings
     }
 
     fn is_drained(&self) -> bool {

@@ -90,3 +90,30 @@ fn an_announced_giant_allocates_nothing() {
     assert!(matches!(e, FrameError::TooLong { .. }));
     assert!(r.space().len() <= 64 * 1024);
 }
+
+#[test]
+fn a_reader_has_as_much_room_as_it_turns_out_to_need() {
+    let mut reader = FrameReader::default();
+    assert_eq!(reader.space().len(), 4 * 1024, "a link that carries little holds little");
+    let (mut writer, mut wire) = (FrameWriter::default(), Vec::new());
+    for number in 0..80_000_u32 {
+        writer.push(&(number, number)).unwrap();
+        if number % 100 == 99 {
+            wire.extend_from_slice(writer.pending());
+            writer.advance(writer.len());
+        }
+    }
+    let mut bytes = &wire[..];
+    let (mut most, mut read) = (0, 0);
+    while !bytes.is_empty() {
+        let space = reader.space();
+        let len = space.len().min(bytes.len());
+        most = most.max(len);
+        space[..len].copy_from_slice(&bytes[..len]);
+        bytes = &bytes[len..];
+        reader.filled(len);
+        while reader.next_frame(|_: (u32, u32), _| read += 1).unwrap() {}
+    }
+    assert_eq!(read, 80_000);
+    assert!((60_000..=64 * 1024).contains(&most), "reads of {most} bytes at most");
+}

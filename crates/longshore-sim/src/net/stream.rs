@@ -76,7 +76,7 @@ impl State {
         }
         if len > 0 {
             pipe.in_flight_len += len;
-            self.charge_call(pid, len);
+            self.charge_write(pid, len);
             self.send(key, side, Segment::Data(gather(sources, len)));
         }
         Poll::Ready(Ok(len))
