@@ -122,11 +122,12 @@ fn all_workers_die_at_once() {
     });
 }
 
-/// A random graph, with a death whenever another tenth of it is done.
+/// A random graph, with a death whenever another tenth of it is done. None of the tasks is to blame, however often one of
+/// them is met.
 #[test]
 fn workers_die_again_and_again() {
     within_deadline(|| {
-        let cluster = ProcessCluster::start(3);
+        let cluster = ProcessCluster::start_as(|builder| builder.workers(3).allowed_failures(100));
         let mut rng = Rng::new(7);
         let graph = graph::random(&mut rng, 150);
         let mut futures: Vec<TaskFuture<Vec<u8>>> = Vec::new();

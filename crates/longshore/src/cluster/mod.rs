@@ -66,6 +66,7 @@ pub struct LocalClusterBuilder<R> {
     listen: Option<Address>,
     token: Option<String>,
     start_timeout: Duration,
+    allowed_failures: Option<u32>,
     validate: bool,
     own: R,
 }
@@ -86,6 +87,7 @@ impl<R: Runtime> LocalCluster<R> {
             listen: None,
             token: None,
             start_timeout: Duration::from_secs(30),
+            allowed_failures: None,
             validate: false,
         }
     }
@@ -167,6 +169,13 @@ impl<R: Runtime> LocalClusterBuilder<R> {
     /// Whether workers are processes of their own. See [`init`].
     pub fn processes(mut self, processes: bool) -> Self {
         self.processes = processes;
+        self
+    }
+
+    /// A task fails once so many workers died running it. 3 by default; more where workers are killed for reasons of their
+    /// own, as on machines that are taken back at any time.
+    pub fn allowed_failures(mut self, deaths: u32) -> Self {
+        self.allowed_failures = Some(deaths);
         self
     }
 
@@ -264,6 +273,9 @@ impl<R: Runtime> LocalClusterBuilder<R> {
             .validate(self.validate);
         if let Some(address) = &self.listen {
             builder = builder.listen(address.clone());
+        }
+        if let Some(deaths) = self.allowed_failures {
+            builder = builder.allowed_failures(deaths);
         }
         Ok(builder.start().await?)
     }
