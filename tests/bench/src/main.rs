@@ -57,9 +57,10 @@ struct Args {
     /// Let the floor's workers run tasks on a thread of their own in every metric, not only in latency.
     #[arg(long)]
     compute_thread: bool,
-    /// Longshore's processes talk over TCP even where a Unix socket is shorter.
+    /// Let Longshore's processes take Unix sockets to each other, as they do by default on one machine, instead of TCP as
+    /// the null framework does. The records then say `unix` for `tcp`.
     #[arg(long)]
-    no_shortcut: bool,
+    shortcut: bool,
     /// The commit that is measured, for the records.
     #[arg(long, default_value = "unknown")]
     commit: String,
@@ -103,6 +104,7 @@ fn measure(args: &Args) -> anyhow::Result<()> {
             spin_us: args.spin_us,
         },
         runtime: args.runtime.name(),
+        shortcut: args.shortcut,
         commit: args.commit.clone(),
     };
     let show = |records: &[Record]| {
@@ -112,7 +114,7 @@ fn measure(args: &Args) -> anyhow::Result<()> {
             records.iter().for_each(|r| eprintln!("{} {} {:.3} {}", r.metric, r.mode, r.value, r.unit));
         }
     };
-    let (runtime, way) = (args.runtime, if args.no_shortcut { Way::Tcp } else { Way::Shortcut });
+    let (runtime, way) = (args.runtime, if args.shortcut { Way::Shortcut } else { Way::Tcp });
     let start =
         |shape: Shape| -> Box<dyn Start> { Box::new(move || subject::longshore::start(runtime, way, shape)) };
     let records = if args.floor { plan.run(None, show)? } else { plan.run(Some(&start), show)? };

@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     /// What the floors do where a metric leaves the choice.
     pub(crate) floor: Options,
     pub(crate) runtime: &'static str,
+    /// Longshore takes Unix sockets where it would take TCP.
+    pub(crate) shortcut: bool,
     pub(crate) commit: String,
 }
 
@@ -121,7 +123,8 @@ impl Plan {
     }
 
     fn labelled(&self, record: Record, mode: Mode, n: usize) -> Record {
-        Record { mode: mode.name().into(), n, commit: self.commit.clone(), ..record }
+        let mode = if self.shortcut && mode == Mode::Tcp { "unix" } else { mode.name() };
+        Record { mode: mode.into(), n, commit: self.commit.clone(), ..record }
     }
 
     fn repetitions(&self, n: usize) -> usize {
@@ -148,6 +151,7 @@ mod tests {
 
     fn plan(metrics: &[&str]) -> Plan {
         Plan {
+            shortcut: false,
             modes: vec![Mode::Inproc],
             metrics: metrics.iter().map(|m| (*m).to_owned()).collect(),
             wanted: Wanted { n: 1_000, workers: 10 },

@@ -16,6 +16,21 @@ use crate::cargo::root;
 /// What the measuring program is run with, one after the other. The first is the table; the rest is what it leaves out.
 const RUNS: &[&[&str]] = &[
     &["--reps", "5"],
+    &[
+        "--reps",
+        "5",
+        "--mode",
+        "tcp",
+        "--shortcut",
+        "noop",
+        "latency",
+        "chain",
+        "tree",
+        "fan_in",
+        "scatter",
+        "gather",
+        "worker_to_worker",
+    ],
     &["--reps", "5", "--mode", "tcp", "--n", "20000", "noop"],
     &["--reps", "3", "--mode", "tcp", "--n", "1000000", "noop"],
     &["--reps", "3", "--runtime", "tokio", "noop", "latency", "chain", "startup"],

@@ -46,7 +46,7 @@ impl Row {
 
     /// Whether it is a time, a rate or a size of a cluster.
     pub(crate) fn is_of_a_cluster(&self) -> bool {
-        matches!(&*self.mode, "tcp" | "inproc") && self.peer().is_none()
+        matches!(&*self.mode, "tcp" | "unix" | "inproc") && self.peer().is_none()
     }
 }
 
