@@ -54,15 +54,24 @@ pub struct RunCall {
 #[error("a run of calls is malformed")]
 pub struct MalformedRun;
 
+/// Text in the options that calls of a run share, in bytes.
+const OPTIONS_BYTES_MAX: usize = 1024;
+
+fn may_share(options: &SubmitOptions) -> bool {
+    let names = options.workers.iter().chain(&options.runtime).map(String::len);
+    let resources = options.resources.iter().map(|(name, _)| name.len() + size_of::<f64>());
+    options.key.is_none() && names.chain(resources).sum::<usize>() <= OPTIONS_BYTES_MAX
+}
+
 impl SubmitRun {
     /// A run of two calls; `None` if the second cannot follow the first in one.
     #[must_use]
     pub fn of_two(first: &Submit, second: &Submit) -> Option<Self> {
         let Submit { id, function, want, .. } = *first;
-        let has_key = first.options.as_ref().is_some_and(|options| options.key.is_some());
+        let is_shareable = first.options.as_deref().is_none_or(may_share);
         let is_next = id.seq.checked_add(1) == Some(second.id.seq) && id.origin == second.id.origin;
         let is_same = (function, want) == (second.function, second.want) && first.options == second.options;
-        if has_key || !is_next || !is_same || !is_short(first) || !is_short(second) {
+        if !is_shareable || !is_next || !is_same || !is_short(first) || !is_short(second) {
             return None;
         }
         let (options, calls) = (first.options.clone(), Packed(Vec::with_capacity(FIRST_BYTES)));
@@ -70,6 +79,12 @@ impl SubmitRun {
         run.add(first);
         run.add(second);
         Some(run)
+    }
+
+    /// Whether its options are such as calls of a run may share: no key, and little text, since each call has a copy.
+    #[must_use]
+    pub fn has_shareable_options(&self) -> bool {
+        self.options.as_deref().is_none_or(may_share)
     }
 
     /// Adds the call if it can follow the others. Whether it did.

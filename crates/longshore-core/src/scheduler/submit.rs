@@ -43,6 +43,13 @@ impl Machine {
     /// Calls of one function, each as if it came alone.
     pub(super) fn on_submit_run(&mut self, peer: PeerId, run: &SubmitRun, out: &mut Actions) {
         let Some(function) = self.function_of(peer, run.function, out) else { return };
+        if !run.has_shareable_options() {
+            return self.eject_client(
+                peer,
+                CloseReason::Protocol("a run of calls with a key or long options"),
+                out,
+            );
+        }
         for call in run.calls() {
             let Ok(RunCall { id, args, inputs }) = call else {
                 return self.eject_client(peer, CloseReason::Protocol("a malformed run of calls"), out);

@@ -226,7 +226,8 @@ impl Drop for Lead<'_> {
         if !self.leads && !self.follows {
             return;
         }
-        let Some(mut papers) = self.session.desk().lock() else { return };
+        // A turn panicked: the driver's task sees it, and tells everybody.
+        let Some(mut papers) = self.session.desk().lock() else { return self.session.wake_driver() };
         if self.leads {
             papers.leader = false;
             return self.session.hand_on(&mut papers);

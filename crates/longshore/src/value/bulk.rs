@@ -83,13 +83,14 @@ pub(super) fn take_over<T: 'static>(payload: Payload) -> Result<T, Payload> {
     slot.ok_or_else(Payload::empty)
 }
 
-/// The bytes behind a length, if they are all there is and nobody else holds them.
+/// The bytes behind a length, if they are all there is and nobody else holds them. Not if they are fewer than are lent: what
+/// is taken over must be able to travel from where it is then.
 fn body(payload: Payload) -> Result<Vec<u8>, Payload> {
     let body = match payload {
         Payload::Bytes(mut bytes) => {
             let mut decoder = Decoder::new(&bytes);
             let (len, left) = (decoder.len(), decoder.left());
-            if len != Ok(left) || !bytes.is_unique() {
+            if len != Ok(left) || left < LEND_BYTES_MIN || !bytes.is_unique() {
                 return Err(Payload::Bytes(bytes));
             }
             bytes.advance(bytes.len() - left);
@@ -98,7 +99,7 @@ fn body(payload: Payload) -> Result<Vec<u8>, Payload> {
         Payload::Rope(rope) => {
             let [head, body] = rope.parts() else { return Err(Payload::Rope(rope)) };
             let mut length = Decoder::new(head);
-            if length.len() != Ok(body.len()) || length.left() > 0 {
+            if length.len() != Ok(body.len()) || length.left() > 0 || body.len() < LEND_BYTES_MIN {
                 return Err(Payload::Rope(rope));
             }
             let mut parts = rope.into_parts()?;

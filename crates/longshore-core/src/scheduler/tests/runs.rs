@@ -76,7 +76,11 @@ fn turn(w: &mut World, client: PeerId, messages: Vec<ClientToScheduler>) -> Stri
 fn hostile_runs_cost_the_client_its_connection() {
     let unknown = |run: &mut SubmitRun| run.function = FunctionIndex(9);
     let beyond_the_last_id = |run: &mut SubmitRun| run.first.seq = u64::MAX;
-    for change in [unknown, beyond_the_last_id] {
+    let endless_options = |run: &mut SubmitRun| {
+        let options = SubmitOptions { workers: vec!["w".repeat(2_000)], ..SubmitOptions::default() };
+        run.options = Some(Box::new(options));
+    };
+    for change in [unknown, beyond_the_last_id, endless_options] {
         let (mut w, c, _) = world();
         let mut run = run_of(&[call_on(1, &[], None, true), call_on(2, &[], None, true)]).unwrap();
         assert_eq!(run.function, F);

@@ -1,6 +1,6 @@
 //! Values that came in: what becomes of the memory that their bytes lie in.
 use crate::value::lend::LEND_BYTES_MIN;
-use crate::value::{Array, Blob, StoredValue, Value};
+use crate::value::{Array, Blob, StoredValue, Value, encode_into};
 use bytes::Bytes;
 use longshore_proto::{Payload, Rope};
 use serde::{Deserialize, Serialize};
@@ -125,4 +125,16 @@ fn parts_that_were_cut_anywhere_are_read_all_the_same() {
 
 fn apart_anywhere<T: Value>(value: &T) -> Bytes {
     StoredValue::from_typed(value.clone()).encoded().unwrap()
+}
+
+#[test]
+fn what_is_just_large_enough_to_land_can_travel_on() {
+    for len in LEND_BYTES_MIN - 5..LEND_BYTES_MIN + 2 {
+        let value = content(len);
+        let mut wire = Vec::new();
+        encode_into(&value, &mut wire).unwrap();
+        let stored = StoredValue::from_payload(Bytes::from(wire.clone()).into());
+        assert_eq!(*stored.typed::<Vec<u8>>().unwrap(), value);
+        assert_eq!(stored.encoded().unwrap(), wire, "{len} bytes");
+    }
 }
