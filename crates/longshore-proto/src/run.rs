@@ -109,6 +109,15 @@ impl SubmitRun {
         self.len
     }
 
+    /// Each call as it would have been said alone, in order. Nothing comes after an error.
+    pub fn submits(&self) -> impl Iterator<Item = Result<Submit, MalformedRun>> {
+        let SubmitRun { function, want, options, .. } = self;
+        self.calls().map(|call| {
+            let RunCall { id, args, inputs } = call?;
+            Ok(Submit { id, function: *function, args, inputs, want: *want, options: options.clone() })
+        })
+    }
+
     /// The calls, in order. Nothing comes after an error.
     #[must_use]
     pub fn calls(&self) -> RunCalls<'_> {

@@ -3,7 +3,6 @@ use super::client::Refused;
 use super::placement::Restriction;
 use super::task::{FunctionRef, Inputs, Options, Order, Slot, State, Task, Wants};
 use super::{Actions, CloseReason, Machine, to_client};
-use longshore_proto::run::RunCall;
 use longshore_proto::{
     FailureKind, FunctionIndex, FunctionSpec, Payload, PeerId, SchedulerToClient, Submit, SubmitOptions,
     SubmitRun, TaskFailure, TaskId,
@@ -50,12 +49,10 @@ impl Machine {
                 out,
             );
         }
-        for call in run.calls() {
-            let Ok(RunCall { id, args, inputs }) = call else {
+        for submit in run.submits() {
+            let Ok(submit) = submit else {
                 return self.eject_client(peer, CloseReason::Protocol("a malformed run of calls"), out);
             };
-            let (want, options) = (run.want, run.options.clone());
-            let submit = Submit { id, function: run.function, args, inputs, want, options };
             self.enter(peer, function, submit, out);
             // What a call that is refused held may be gone before the next.
             self.settle(out);

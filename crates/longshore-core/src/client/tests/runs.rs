@@ -1,10 +1,7 @@
 //! What is said in runs is what was said.
 use crate::client::{Batch, Outbox, Token};
 use longshore_proto::client::Key;
-use longshore_proto::run::RunCall;
-use longshore_proto::{
-    ClientToScheduler, FunctionIndex, Payload, SessionId, Submit, SubmitOptions, SubmitRun, TaskId,
-};
+use longshore_proto::{ClientToScheduler, FunctionIndex, Payload, SessionId, Submit, SubmitOptions, TaskId};
 use proptest::prelude::*;
 
 #[derive(Clone, PartialEq, Debug)]
@@ -69,19 +66,7 @@ fn one_by_one(messages: Vec<ClientToScheduler>) -> Vec<ClientToScheduler> {
     let release = |id| ClientToScheduler::Release { ids: vec![id] };
     let single = |message| match message {
         ClientToScheduler::SubmitRun(run) => {
-            let SubmitRun { function, want, options, .. } = &run;
-            let submit = |RunCall { id, args, inputs }| {
-                let options = options.clone();
-                ClientToScheduler::Submit(Submit {
-                    id,
-                    function: *function,
-                    args,
-                    inputs,
-                    want: *want,
-                    options,
-                })
-            };
-            run.calls().map(|call| submit(call.unwrap())).collect()
+            run.submits().map(|submit| ClientToScheduler::Submit(submit.unwrap())).collect()
         }
         ClientToScheduler::ReleaseRun { first, len } => {
             (first.seq..).take(len as usize).map(|seq| release(TaskId { seq, ..first })).collect()

@@ -2,10 +2,7 @@
 use crate::address::Address;
 use crate::client::Client;
 use crate::link::{Accepted, Acceptor, Link, LinkError};
-use longshore_proto::run::RunCall;
-use longshore_proto::{
-    ClientToScheduler, Payload, PeerId, SchedulerToClient, Submit, SubmitRun, TaskId, Welcome,
-};
+use longshore_proto::{ClientToScheduler, Payload, PeerId, SchedulerToClient, Submit, TaskId, Welcome};
 use longshore_rt::{BlockOn, DynRuntime, OwnedExecutor, RuntimeExt};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -135,19 +132,7 @@ impl Played {
 fn one_by_one(message: ClientToScheduler) -> Vec<ClientToScheduler> {
     match message {
         ClientToScheduler::SubmitRun(run) => {
-            let SubmitRun { function, want, options, .. } = &run;
-            let submit = |RunCall { id, args, inputs }| {
-                let options = options.clone();
-                ClientToScheduler::Submit(Submit {
-                    id,
-                    function: *function,
-                    args,
-                    inputs,
-                    want: *want,
-                    options,
-                })
-            };
-            run.calls().map(|call| submit(call.unwrap())).collect()
+            run.submits().map(|submit| ClientToScheduler::Submit(submit.unwrap())).collect()
         }
         ClientToScheduler::ReleaseRun { first, len } => {
             let ids = (first.seq..).take(len as usize).map(|seq| TaskId { seq, ..first }).collect();
