@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn this_process_is_resident_and_most_of_that_is_its_own() {
         let me = std::process::id();
-        let block = vec![1_u8; 32 << 20];
+        let block = std::hint::black_box(vec![1_u8; 32 << 20]);
         assert!(anonymous_bytes(me).unwrap() > 32 << 20);
         assert!(resident_bytes(me).unwrap() > anonymous_bytes(me).unwrap());
         drop(block);

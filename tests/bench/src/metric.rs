@@ -120,10 +120,15 @@ pub(crate) trait Metric {
 /// All of them, in the order of the table.
 pub(crate) fn all(wanted: Wanted) -> Vec<Box<dyn Metric>> {
     vec![
-        Box::new(noop::Noop),
-        Box::new(latency::Latency),
+        Box::new(noop::PLAIN),
+        Box::new(noop::PRIORITIES),
+        Box::new(noop::FAILING),
+        Box::new(noop::SOME_FAILING),
+        Box::new(latency::PLAIN),
+        Box::new(latency::FAILING),
         Box::new(chain::Chain { name: chain::SHORT, links: 2_000.min(wanted.n) }),
-        Box::new(tree::Tree),
+        Box::new(tree::PLAIN),
+        Box::new(tree::FAILING),
         Box::new(fan_in::FanIn { name: fan_in::SMALL, inputs: 2_000.min(wanted.n) }),
         Box::new(bandwidth::Bandwidth),
         Box::new(exchange::Exchange),

@@ -56,12 +56,31 @@ pub(crate) enum Form {
 pub(crate) trait Subject {
     /// Submits `n` calls that do nothing, at once, and waits for all of them. Several clients share the calls.
     fn noops(&mut self, n: usize) -> anyhow::Result<()>;
+    /// The same with a priority for each call, five of them in turns. What knows no priorities does the no-ops.
+    fn prioritized(&mut self, n: usize) -> anyhow::Result<()> {
+        self.noops(n)
+    }
+    /// The same where one call in `every` fails, the first among them; how each failed is checked. What knows no failures
+    /// does the no-ops.
+    fn failing(&mut self, n: usize, _every: usize) -> anyhow::Result<()> {
+        self.noops(n)
+    }
     /// Submits one call and waits for its result, `x + 1`.
     fn one(&mut self, x: u64) -> anyhow::Result<u64>;
+    /// Submits one call and waits until it has failed; gives `x + 1` once that was as it must be. What knows no failures
+    /// does [`one`](Self::one).
+    fn one_failing(&mut self, x: u64) -> anyhow::Result<u64> {
+        self.one(x)
+    }
     /// `n` calls, each adding one to the result of the one before; the last result, `n`.
     fn chain(&mut self, n: usize) -> anyhow::Result<u64>;
     /// A binary tree of sums over `leaves` calls (a power of two), submitted call by call; the root's result.
     fn tree(&mut self, leaves: usize) -> anyhow::Result<u64>;
+    /// The same tree where every leaf fails, and with it all that needs it; the calls that failed. What knows no failures
+    /// does the [`tree`](Self::tree).
+    fn failing_tree(&mut self, leaves: usize) -> anyhow::Result<u64> {
+        self.tree(leaves)
+    }
     /// One call over the results of `n` others.
     fn fan_in(&mut self, n: usize) -> anyhow::Result<u64>;
     /// One call, and `n` more that each add one to its result; the sum of theirs, `2 n`.

@@ -41,6 +41,17 @@ fn many_workers_are_set_beside_two() {
 }
 
 #[test]
+fn priorities_and_errors_come_back() {
+    for mode in ["tcp", "inproc"] {
+        let found = records(&["--mode", mode, "priorities", "failing", "some_failing"]);
+        let names: Vec<_> = found.iter().map(|record| record["metric"].as_str().unwrap()).collect();
+        let of = |name: &str| names.iter().filter(|found| **found == name).count();
+        let all = ["priorities", "failing", "some_failing", "failing_latency_p50", "failing_tree"];
+        assert_eq!(all.map(of), [1; 5], "{names:?}");
+    }
+}
+
+#[test]
 fn many_clients_share_the_work_and_bytes_come_back() {
     let found = records(&["--mode", "tcp", "clients_16", "fan_out", "sweep_payload"]);
     let names: Vec<_> = found.iter().map(|record| record["metric"].as_str().unwrap()).collect();

@@ -6,10 +6,11 @@ use longshore_core::client::{self, Batch, Outbox, Outcome as Settled, Token};
 use longshore_core::scheduler::{self, Config};
 use longshore_core::worker::{self, CallerId, Outcome, Run, Settings};
 use longshore_proto::client::Chunk;
+use longshore_proto::failure::FailureValue;
 use longshore_proto::handshake::WorkerHello;
 use longshore_proto::{
-    FunctionId, FunctionIndex, FunctionSpec, Payload, PeerId, PeerReply, PeerRequest, SchedulerToClient,
-    SessionId, Submit, TaskId, Time, WorkerToScheduler,
+    FailureKind, FunctionId, FunctionIndex, FunctionSpec, Payload, PeerId, PeerReply, PeerRequest,
+    SchedulerToClient, SessionId, Submit, SubmitOptions, TaskFailure, TaskId, Time, WorkerToScheduler,
 };
 
 /// A future is its task here.
@@ -57,6 +58,8 @@ pub(crate) struct House {
     function: FunctionIndex,
     next_seq: u64,
     waiting: BTreeSet<TaskId>,
+    /// Runs end with an error from now on.
+    pub(crate) runs_fail: bool,
 }
 
 impl House {
@@ -77,6 +80,7 @@ impl House {
             function: FunctionIndex(0),
             next_seq: 0,
             waiting: BTreeSet::new(),
+            runs_fail: false,
         };
         house.client.handle(now, client::Event::LinkUp, &mut house.client_actions);
         house.function = house.outbox.function(spec().id, spec);
@@ -107,11 +111,18 @@ impl House {
 
     /// Describes a call that somebody wants the value of.
     pub(crate) fn submit(&mut self, inputs: &[TaskId]) -> TaskId {
+        self.submit_with(inputs, None)
+    }
+
+    /// The same with a priority.
+    pub(crate) fn submit_with(&mut self, inputs: &[TaskId], priority: Option<i32>) -> TaskId {
         self.next_seq += 1;
         let id = TaskId { origin: SESSION.0, seq: self.next_seq };
         let args = Payload::copy_from(&self.next_seq.to_le_bytes());
+        let options =
+            priority.map(|priority| Box::new(SubmitOptions { priority, ..SubmitOptions::default() }));
         let submit =
-            Submit { id, function: self.function, args, inputs: inputs.to_vec(), want: true, options: None };
+            Submit { id, function: self.function, args, inputs: inputs.to_vec(), want: true, options };
         self.waiting.insert(id);
         let taken = counted_submit(&mut self.outbox, submit);
         assert!(taken, "the outbox refused a call");
@@ -170,7 +181,7 @@ impl House {
         self.batch.clear();
         for action in self.client_actions.drain(..) {
             match action {
-                client::Action::Settle { token, outcome: Settled::Value(_) } => {
+                client::Action::Settle { token, outcome: Settled::Value(_) | Settled::Failed(_) } => {
                     self.waiting.remove(&token.id());
                 }
                 client::Action::Send(message) => {
@@ -200,7 +211,7 @@ impl House {
 
     /// What was received, then the ends of the runs that began.
     fn worker_turn(&mut self, index: usize) {
-        let mut others = Vec::new();
+        let (mut others, end_of) = (Vec::new(), if self.runs_fail { failure_of } else { end_of });
         let worker = &mut self.workers[index];
         let mut events = std::mem::take(&mut worker.events);
         while !events.is_empty() {
@@ -225,6 +236,14 @@ impl House {
 /// The one function: gives back its arguments.
 fn end_of(run: &Run) -> worker::Event {
     let outcome = Outcome::Value { value: run.args.clone(), inline: Some(run.args.clone()) };
+    worker::Event::RunEnded { task: run.task, attempt: run.attempt, duration_ns: RUN_NS, outcome }
+}
+
+/// The same function where it returns an error.
+fn failure_of(run: &Run) -> worker::Event {
+    let mut failure = TaskFailure::new(FailureKind::Failed, run.id, &spec().name, "it is refused");
+    failure.value = Some(FailureValue { type_id: 1, payload: run.args.clone() });
+    let outcome = Outcome::Failed(Box::new(failure));
     worker::Event::RunEnded { task: run.task, attempt: run.attempt, duration_ns: RUN_NS, outcome }
 }
 

@@ -25,6 +25,9 @@ pub(crate) const PATHS: &[Path] = &[
     path("tree", tree),
     path("fan_in", fan_in),
     path("fan_out", fan_out),
+    path("priorities", priorities),
+    path("failing", failing),
+    path("failing_tree", failing_tree),
 ];
 
 impl Path {
@@ -104,4 +107,29 @@ fn fan_out(house: &mut House, n: usize) {
     house.settle();
     all.into_iter().for_each(|id| house.release(id));
     house.settle();
+}
+
+/// No-ops with priorities, so that hardly one has that of the one before.
+fn priorities(house: &mut House, n: usize) {
+    let ids: Vec<TaskId> = [-2, -1, 0, 1, 2]
+        .into_iter()
+        .cycle()
+        .take(n)
+        .map(|priority| house.submit_with(&[], Some(priority)))
+        .collect();
+    house.settle();
+    ids.into_iter().for_each(|id| house.release(id));
+    house.settle();
+}
+
+/// No-ops that fail.
+fn failing(house: &mut House, n: usize) {
+    house.runs_fail = true;
+    noops(house, n);
+}
+
+/// A tree whose leaves fail, and whose other calls fail without being run.
+fn failing_tree(house: &mut House, n: usize) {
+    house.runs_fail = true;
+    tree(house, n);
 }

@@ -7,10 +7,36 @@ use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
 use crate::kernel::wake_ups;
 use crate::report::percentile;
-use crate::subject::{Processes, Start, expect, in_stride};
+use crate::subject::{Processes, Start, Subject, expect, in_stride};
 
+/// Calls of one kind.
 #[derive(Debug)]
-pub(super) struct Latency;
+pub(super) struct Latency {
+    /// The times, and where there are more, the wake-ups of scheduler, workers and client.
+    between_processes: &'static [Column],
+    within_one: &'static [Column],
+    one: fn(&mut dyn Subject, u64) -> anyhow::Result<u64>,
+}
+
+/// The usual ones.
+pub(super) const PLAIN: Latency = Latency {
+    between_processes: &[
+        Column::new("latency_p50", "us"),
+        Column::new("latency_p99", "us"),
+        Column::new("latency_scheduler_wake_ups", "1/call"),
+        Column::new("latency_workers_wake_ups", "1/call"),
+        Column::new("latency_client_wake_ups", "1/call"),
+    ],
+    within_one: &[Column::new("latency_p50", "us"), Column::new("latency_p99", "us")],
+    one: |subject, x| subject.one(x),
+};
+
+/// Each of which fails.
+pub(super) const FAILING: Latency = Latency {
+    between_processes: &[Column::new("failing_latency_p50", "us")],
+    within_one: &[Column::new("failing_latency_p50", "us")],
+    one: |subject, x| subject.one_failing(x),
+};
 
 /// Calls in one repetition, and those before them that do not count.
 const CALLS: usize = 5_000;
@@ -32,18 +58,7 @@ impl Metric for Latency {
     }
 
     fn columns(&self, mode: Mode) -> &'static [Column] {
-        const TIMES: &[Column] = &[Column::new("latency_p50", "us"), Column::new("latency_p99", "us")];
-        const TIMES_AND_WAKE_UPS: &[Column] = &[
-            Column::new("latency_p50", "us"),
-            Column::new("latency_p99", "us"),
-            Column::new("latency_scheduler_wake_ups", "1/call"),
-            Column::new("latency_workers_wake_ups", "1/call"),
-            Column::new("latency_client_wake_ups", "1/call"),
-        ];
-        match mode {
-            Mode::Tcp => TIMES_AND_WAKE_UPS,
-            Mode::Inproc => TIMES,
-        }
+        if mode == Mode::Tcp { self.between_processes } else { self.within_one }
     }
 
     fn sizes(&self, _wanted: Wanted) -> Vec<usize> {
@@ -59,7 +74,7 @@ impl Metric for Latency {
                 before = woken(&subject.processes(), mode)?;
             }
             let begin = Instant::now();
-            let result = subject.one(x)?;
+            let result = (self.one)(subject.as_mut(), x)?;
             let took = begin.elapsed();
             expect("one call", result, x + 1)?;
             if x >= WARM_CALLS as u64 {
@@ -69,6 +84,7 @@ impl Metric for Latency {
         let after = woken(&subject.processes(), mode)?;
         let mut values = vec![percentile(&mut samples, 0.5), percentile(&mut samples, 0.99)];
         values.extend(after.iter().zip(before).map(|(after, before)| (after - before) / n as f64));
+        values.truncate(self.columns(mode).len());
         Ok(values)
     }
 

@@ -4,10 +4,24 @@ use std::time::Instant;
 
 use super::{Column, Floor, Metric, Mode, Wanted, least};
 use crate::floor::null_framework::Options;
-use crate::subject::{Start, expect, in_stride};
+use crate::subject::{Start, Subject, expect, in_stride};
 
+/// A tree of one kind.
 #[derive(Debug)]
-pub(super) struct Tree;
+pub(super) struct Tree {
+    column: &'static [Column],
+    run: fn(&mut dyn Subject, usize) -> anyhow::Result<u64>,
+}
+
+/// The usual one.
+pub(super) const PLAIN: Tree =
+    Tree { column: &[Column::new("tree", "us/task")], run: |subject, leaves| subject.tree(leaves) };
+
+/// One whose leaves all fail, and whose other calls fail with them instead of being run.
+pub(super) const FAILING: Tree = Tree {
+    column: &[Column::new("failing_tree", "us/task")],
+    run: |subject, leaves| subject.failing_tree(leaves),
+};
 
 const LEAVES: usize = 1 << 13;
 
@@ -17,7 +31,7 @@ impl Metric for Tree {
     }
 
     fn columns(&self, _mode: Mode) -> &'static [Column] {
-        const { &[Column::new("tree", "us/task")] }
+        self.column
     }
 
     /// Calls, not leaves.
@@ -28,7 +42,7 @@ impl Metric for Tree {
     fn measure(&self, start: &dyn Start, _mode: Mode, n: usize) -> anyhow::Result<Vec<f64>> {
         let mut subject = in_stride(start)?;
         let begin = Instant::now();
-        let result = subject.tree(n.div_ceil(2))?;
+        let result = (self.run)(subject.as_mut(), n.div_ceil(2))?;
         let took = begin.elapsed();
         // every call adds one to the sum of its inputs, and the leaves start at nothing
         expect("the tree", result, n as u64)?;

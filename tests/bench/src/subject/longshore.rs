@@ -1,5 +1,6 @@
 //! Longshore as a subject: the same work as the floors, through the public API and nothing else.
 
+mod failure;
 mod start;
 mod tasks;
 
@@ -25,6 +26,8 @@ pub(crate) const WORKER: &str = "longshore-worker";
 /// The role of a client process whose memory is measured.
 pub(crate) const CLIENT: &str = "longshore-client";
 const WORKERS: [&str; 2] = ["w1", "w2"];
+/// What no-ops with priorities have in turns, so that each has another than the one before.
+const PRIORITIES: [i32; 5] = [-2, -1, 0, 1, 2];
 
 /// A runtime that all parts of a cluster are on.
 #[derive(Clone, Copy, Debug)]
@@ -171,8 +174,24 @@ impl<R: BlockOn> Subject for Longshore<R> {
         })
     }
 
+    fn prioritized(&mut self, n: usize) -> anyhow::Result<()> {
+        let priorities = PRIORITIES.iter().cycle();
+        let calls = (0..n as u64).zip(priorities).map(|(x, priority)| inc(x).priority(*priority));
+        let futures: Vec<_> = calls.map(|call| self.client().submit(call)).collect();
+        let sum = self.client().gather(futures)?.into_iter().sum();
+        expect("the sum over no-ops with priorities", sum, (n * (n + 1) / 2) as u64)
+    }
+
+    fn failing(&mut self, n: usize, every: usize) -> anyhow::Result<()> {
+        failure::many(self.client(), n as u64, every as u64)
+    }
+
     fn one(&mut self, x: u64) -> anyhow::Result<u64> {
         Ok(self.client().submit(inc(x)).result()?)
+    }
+
+    fn one_failing(&mut self, x: u64) -> anyhow::Result<u64> {
+        failure::one(self.client(), x)
     }
 
     fn chain(&mut self, n: usize) -> anyhow::Result<u64> {
@@ -190,6 +209,10 @@ impl<R: BlockOn> Subject for Longshore<R> {
             level = level.chunks(2).map(|pair| client.submit(add(&pair[0], &pair[1]))).collect();
         }
         Ok(level[0].result()?)
+    }
+
+    fn failing_tree(&mut self, leaves: usize) -> anyhow::Result<u64> {
+        failure::tree(self.client(), leaves)
     }
 
     fn fan_in(&mut self, n: usize) -> anyhow::Result<u64> {
