@@ -6,7 +6,7 @@ use futures_lite::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -127,10 +127,21 @@ pub trait Conn: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// The other side's address, for logs.
     fn peer(&self) -> String;
 
-    /// The socket once more, not blocking, for a thread that waits for it without the runtime's help; `None` if it is
-    /// none of the operating system's. To be asked before the connection is split.
-    fn socket(&self) -> Option<OwnedFd>;
+    /// The socket, not blocking, for a thread that waits for it and reads it without the runtime's help; `None` if it is
+    /// none of the operating system's. To be asked before the connection is split. It stays open at least until what this
+    /// returns is dropped.
+    fn socket(&self) -> Option<Box<dyn SharedSocket>>;
 }
+
+/// A connection's socket, in the hands of a thread that may read it beside the runtime.
+pub trait SharedSocket: AsFd + fmt::Debug + Send + Sync + 'static {
+    /// From now on a thread waits for the socket by itself. A runtime that can stops watching for what comes in, and is not
+    /// woken by it; it watches again as soon as somebody waits in the connection's `poll_read`. Whoever waits there already
+    /// may not be woken any more. Does nothing unless a runtime says otherwise.
+    fn unwatch(&self) {}
+}
+
+impl SharedSocket for OwnedFd {}
 
 /// A listening socket.
 pub trait Listener: Send + 'static {

@@ -4,21 +4,22 @@
 //! inside: it keeps one waker per direction in place, where async-net's own stream types register a
 //! new listener each time they wait. One waker is enough, because a split connection has one reader
 //! and one writer.
+use crate::halves::{self, Duplex};
 use crate::socket_file::SocketFile;
-use crate::{Conn, Endpoint, Listener, abstract_socket};
+use crate::{Endpoint, Listener, SharedSocket, abstract_socket};
 use async_io::Async;
 use async_net::unix::{UnixListener, UnixStream};
 use async_net::{TcpListener, TcpStream};
 use futures_lite::{AsyncRead, AsyncWrite};
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 #[derive(Clone, Debug)]
-enum Socket {
+pub(super) enum Socket {
     Tcp(Arc<Async<std::net::TcpStream>>),
     Unix(Arc<Async<std::os::unix::net::UnixStream>>),
 }
@@ -31,67 +32,37 @@ impl Socket {
     fn unix(stream: UnixStream) -> Self {
         Socket::Unix(stream.into())
     }
+}
 
-    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Socket::Tcp(s) => Pin::new(&mut &**s).poll_read(cx, buf),
-            Socket::Unix(s) => Pin::new(&mut &**s).poll_read(cx, buf),
+/// Does the same with either kind.
+macro_rules! each {
+    ($socket:expr, $s:ident => $call:expr) => {
+        match $socket {
+            Socket::Tcp($s) => $call,
+            Socket::Unix($s) => $call,
         }
+    };
+}
+
+impl Duplex for Socket {
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        each!(self, s => Pin::new(&mut &**s).poll_read(cx, buf))
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Socket::Tcp(s) => Pin::new(&mut &**s).poll_write(cx, buf),
-            Socket::Unix(s) => Pin::new(&mut &**s).poll_write(cx, buf),
-        }
+        each!(self, s => Pin::new(&mut &**s).poll_write(cx, buf))
     }
 
     fn poll_write_vectored(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match self {
-            Socket::Tcp(s) => Pin::new(&mut &**s).poll_write_vectored(cx, bufs),
-            Socket::Unix(s) => Pin::new(&mut &**s).poll_write_vectored(cx, bufs),
-        }
+        each!(self, s => Pin::new(&mut &**s).poll_write_vectored(cx, bufs))
     }
 
-    /// Sends FIN.
-    fn shutdown_write(&self) -> io::Result<()> {
-        let result = match self {
-            Socket::Tcp(s) => s.get_ref().shutdown(Shutdown::Write),
-            Socket::Unix(s) => s.get_ref().shutdown(Shutdown::Write),
-        };
-        match result {
-            // The peer has reset the connection: there is nothing left to end.
-            Err(e) if e.kind() == io::ErrorKind::NotConnected => Ok(()),
-            other => other,
-        }
-    }
-}
-
-/// A connection of async-io's reactor.
-#[derive(Debug)]
-pub struct AsyncIoConn(Socket);
-
-/// The read half of an [`AsyncIoConn`].
-#[derive(Debug)]
-pub struct AsyncIoReader(Socket);
-
-/// The write half of an [`AsyncIoConn`]. Sends FIN when dropped.
-#[derive(Debug)]
-pub struct AsyncIoWriter {
-    socket: Socket,
-    closed: bool,
-}
-
-impl Conn for AsyncIoConn {
-    type Reader = AsyncIoReader;
-    type Writer = AsyncIoWriter;
-
-    fn split(self) -> (AsyncIoReader, AsyncIoWriter) {
-        (AsyncIoReader(self.0.clone()), AsyncIoWriter { socket: self.0, closed: false })
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        each!(self, s => s.get_ref().shutdown(how))
     }
 
     fn peer(&self) -> String {
-        match &self.0 {
+        match self {
             Socket::Tcp(s) => {
                 s.get_ref().peer_addr().map_or_else(|_| "disconnected".into(), |a| a.to_string())
             }
@@ -99,80 +70,28 @@ impl Conn for AsyncIoConn {
         }
     }
 
-    fn socket(&self) -> Option<OwnedFd> {
-        match &self.0 {
-            Socket::Tcp(s) => s.as_fd().try_clone_to_owned().ok(),
-            Socket::Unix(s) => s.as_fd().try_clone_to_owned().ok(),
-        }
+    fn shared(&self) -> Option<Box<dyn SharedSocket>> {
+        Some(Box::new(self.clone()))
     }
 }
 
-impl Drop for AsyncIoWriter {
-    // While the reader lives the socket stays open, so nothing but this would tell the peer.
-    fn drop(&mut self) {
-        if !self.closed {
-            let _ = self.socket.shutdown_write();
-        }
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        each!(self, s => s.as_fd())
     }
 }
 
-impl AsyncRead for AsyncIoConn {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.0.poll_read(cx, buf)
-    }
-}
+/// async-io watches only while somebody waits.
+impl SharedSocket for Socket {}
 
-impl AsyncRead for AsyncIoReader {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.0.poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for AsyncIoConn {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.0.poll_write_vectored(cx, bufs)
-    }
-
-    // The kernel's buffer is the only one.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.0.shutdown_write())
-    }
-}
-
-impl AsyncWrite for AsyncIoWriter {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.socket.poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.socket.poll_write_vectored(cx, bufs)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = self.socket.shutdown_write();
-        self.closed |= result.is_ok();
-        Poll::Ready(result)
-    }
+halves::conn! {
+    Socket,
+    /// A connection of async-io's reactor.
+    AsyncIoConn,
+    /// The read half of an [`AsyncIoConn`].
+    AsyncIoReader,
+    /// The write half of an [`AsyncIoConn`]. Sends FIN when dropped.
+    AsyncIoWriter
 }
 
 /// A listening socket of async-io's reactor.
@@ -208,7 +127,7 @@ impl Listener for AsyncIoListener {
                 }
             },
         };
-        Ok(AsyncIoConn(socket))
+        Ok(AsyncIoConn::new(socket))
     }
 
     fn local(&self) -> Endpoint {
@@ -231,7 +150,7 @@ pub(super) async fn connect(to: Endpoint) -> io::Result<AsyncIoConn> {
             Socket::Unix(socket)
         }
     };
-    Ok(AsyncIoConn(socket))
+    Ok(AsyncIoConn::new(socket))
 }
 
 pub(super) async fn listen(on: Endpoint) -> io::Result<AsyncIoListener> {
@@ -256,6 +175,7 @@ pub(super) async fn listen(on: Endpoint) -> io::Result<AsyncIoListener> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Conn;
     use futures_lite::AsyncWriteExt;
 
     fn pair() -> (AsyncIoConn, AsyncIoConn) {
@@ -270,7 +190,7 @@ mod tests {
     fn both_sides_set_nodelay() {
         let (near, far) = pair();
         for conn in [near, far] {
-            let Socket::Tcp(socket) = &conn.0 else { panic!("not TCP: {conn:?}") };
+            let Socket::Tcp(socket) = &conn.socket else { panic!("not TCP: {conn:?}") };
             assert!(socket.get_ref().nodelay().unwrap());
         }
     }

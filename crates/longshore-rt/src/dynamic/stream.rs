@@ -1,10 +1,9 @@
 //! Streams, listeners and timers of a type that is chosen when the program runs.
-use crate::{BoxFuture, Conn, Endpoint, Instant, Listener, Sleep};
+use crate::{BoxFuture, Conn, Endpoint, Instant, Listener, SharedSocket, Sleep};
 use futures_lite::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -34,7 +33,7 @@ impl Sleep for BoxSleep {
 trait ErasedConn: AsyncRead + AsyncWrite + Unpin + Send {
     fn split_boxed(self: Box<Self>) -> (BoxReader, BoxWriter);
     fn peer_boxed(&self) -> String;
-    fn socket_boxed(&self) -> Option<OwnedFd>;
+    fn socket_boxed(&self) -> Option<Box<dyn SharedSocket>>;
 }
 
 impl<C: Conn> ErasedConn for C {
@@ -47,7 +46,7 @@ impl<C: Conn> ErasedConn for C {
         self.peer()
     }
 
-    fn socket_boxed(&self) -> Option<OwnedFd> {
+    fn socket_boxed(&self) -> Option<Box<dyn SharedSocket>> {
         self.socket()
     }
 }
@@ -80,7 +79,7 @@ impl Conn for BoxConn {
         self.0.peer_boxed()
     }
 
-    fn socket(&self) -> Option<OwnedFd> {
+    fn socket(&self) -> Option<Box<dyn SharedSocket>> {
         self.0.socket_boxed()
     }
 }

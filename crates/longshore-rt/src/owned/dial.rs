@@ -1,28 +1,25 @@
 //! Finding, connecting and listening.
 use super::OwnedExecutor;
 use super::net::{Bound, OwnedConn, OwnedListener, Socket};
-use super::source::{Registered, Way};
+use super::source::{Kind, Registered, Way};
 use crate::socket_file::SocketFile;
 use crate::{Endpoint, RuntimeExt, abstract_socket};
-use mio::Interest;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
-const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
-
 pub(super) async fn connect(rt: OwnedExecutor, to: Endpoint) -> io::Result<OwnedConn> {
     let (host, port) = match to {
         Endpoint::Tcp { host, port } => (host, port),
         Endpoint::Unix(path) => {
-            let stream = rt.reactor.register(UnixStream::connect(path)?, BOTH, true)?;
+            let stream = rt.reactor.register(UnixStream::connect(path)?, Kind::Unix)?;
             return Ok(OwnedConn::new(Socket::unix(stream)));
         }
         Endpoint::Abstract(name) => {
             let stream = UnixStream::connect_addr(&abstract_socket::address(&name)?)?;
             abstract_socket::same_user(&stream)?;
-            let stream = rt.reactor.register(stream, BOTH, true)?;
+            let stream = rt.reactor.register(stream, Kind::Unix)?;
             return Ok(OwnedConn::new(Socket::unix(stream)));
         }
     };
@@ -37,7 +34,7 @@ pub(super) async fn connect(rt: OwnedExecutor, to: Endpoint) -> io::Result<Owned
 }
 
 async fn connect_to(rt: &OwnedExecutor, address: SocketAddr) -> io::Result<Registered<TcpStream>> {
-    let stream = rt.reactor.register(TcpStream::connect(address)?, BOTH, false)?;
+    let stream = rt.reactor.register(TcpStream::connect(address)?, Kind::Connecting)?;
     poll_fn(|cx| stream.poll_with(Way::Out, cx, is_connected, |()| false)).await?;
     stream.socket().set_nodelay(true)?;
     Ok(stream)
@@ -60,12 +57,12 @@ pub(super) async fn listen(rt: OwnedExecutor, on: Endpoint) -> io::Result<OwnedL
         Endpoint::Unix(path) => {
             let listener = UnixListener::bind(&path)?;
             let file = SocketFile(path.clone());
-            let listener = rt.reactor.register(listener, Interest::READABLE, false)?;
+            let listener = rt.reactor.register(listener, Kind::Listener)?;
             return Ok(OwnedListener::new(Bound::Unix(listener, file), Endpoint::Unix(path), rt.reactor));
         }
         Endpoint::Abstract(name) => {
             let listener = UnixListener::from_std(abstract_socket::listener(&name)?);
-            let listener = rt.reactor.register(listener, Interest::READABLE, false)?;
+            let listener = rt.reactor.register(listener, Kind::Listener)?;
             return Ok(OwnedListener::new(Bound::Abstract(listener), Endpoint::Abstract(name), rt.reactor));
         }
     };
@@ -75,7 +72,7 @@ pub(super) async fn listen(rt: OwnedExecutor, on: Endpoint) -> io::Result<OwnedL
             Ok(listener) => {
                 let bound = listener.local_addr()?;
                 let local = Endpoint::tcp(bound.ip().to_string(), bound.port());
-                let listener = rt.reactor.register(listener, Interest::READABLE, false)?;
+                let listener = rt.reactor.register(listener, Kind::Listener)?;
                 return Ok(OwnedListener::new(Bound::Tcp(listener), local, rt.reactor));
             }
             Err(e) => last = e,

@@ -1,16 +1,14 @@
 //! mio's sockets behind [`Conn`] and [`Listener`].
 use super::reactor::Reactor;
-use super::source::{Registered, Way};
+use super::source::{Kind, Registered, Way};
+use crate::halves::{self, Duplex};
 use crate::socket_file::SocketFile;
-use crate::{Conn, Endpoint, Listener, abstract_socket};
-use futures_lite::{AsyncRead, AsyncWrite};
-use mio::Interest;
+use crate::{Endpoint, Listener, SharedSocket, abstract_socket};
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
-use std::pin::Pin;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -22,10 +20,10 @@ pub(super) enum Socket {
 
 /// Does the same with either kind.
 macro_rules! each {
-    ($socket:expr, $way:expr, $cx:expr, $attempt:expr, $is_drained:expr) => {
+    ($socket:expr, $s:ident => $call:expr) => {
         match $socket {
-            Socket::Tcp(s) => s.poll_with($way, $cx, $attempt, $is_drained),
-            Socket::Unix(s) => s.poll_with($way, $cx, $attempt, $is_drained),
+            Socket::Tcp($s) => $call,
+            Socket::Unix($s) => $call,
         }
     };
 }
@@ -38,69 +36,32 @@ impl Socket {
     pub(super) fn unix(stream: Registered<UnixStream>) -> Self {
         Socket::Unix(Arc::new(stream))
     }
+}
 
-    fn poll_read(&self, cx: &Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+impl Duplex for Socket {
+    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let room = buf.len();
-        each!(self, Way::In, cx, |mut s| s.read(buf), |n| (1..room).contains(n))
+        each!(self, s => s.poll_with(Way::In, cx, |mut s| s.read(buf), |n| (1..room).contains(n)))
     }
 
-    fn poll_write(&self, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        each!(self, Way::Out, cx, |mut s| s.write(buf), |n| *n < buf.len())
+    fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        each!(self, s => s.poll_with(Way::Out, cx, |mut s| s.write(buf), |n| *n < buf.len()))
     }
 
-    fn poll_write_vectored(&self, cx: &Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let total = bufs.iter().map(|buf| buf.len()).sum::<usize>();
         // Of more slices than the kernel takes at once, less than all does not mean that it is full.
         const SLICES_LEN_MAX: usize = 1024;
         let is_drained = |n: &usize| *n < total && bufs.len() <= SLICES_LEN_MAX;
-        each!(self, Way::Out, cx, |mut s| s.write_vectored(bufs), is_drained)
+        each!(self, s => s.poll_with(Way::Out, cx, |mut s| s.write_vectored(bufs), is_drained))
     }
 
-    /// Sends FIN.
-    fn shutdown_write(&self) -> io::Result<()> {
-        let result = match self {
-            Socket::Tcp(s) => s.socket().shutdown(Shutdown::Write),
-            Socket::Unix(s) => s.socket().shutdown(Shutdown::Write),
-        };
-        match result {
-            // The peer has reset the connection: there is nothing left to end.
-            Err(e) if e.kind() == io::ErrorKind::NotConnected => Ok(()),
-            other => other,
-        }
-    }
-}
-
-/// A connection of an [`OwnedExecutor`](super::OwnedExecutor).
-#[derive(Debug)]
-pub struct OwnedConn(Socket);
-
-/// The read half of an [`OwnedConn`].
-#[derive(Debug)]
-pub struct OwnedReader(Socket);
-
-/// The write half of an [`OwnedConn`]. Sends FIN when dropped.
-#[derive(Debug)]
-pub struct OwnedWriter {
-    socket: Socket,
-    closed: bool,
-}
-
-impl OwnedConn {
-    pub(super) fn new(socket: Socket) -> Self {
-        OwnedConn(socket)
-    }
-}
-
-impl Conn for OwnedConn {
-    type Reader = OwnedReader;
-    type Writer = OwnedWriter;
-
-    fn split(self) -> (OwnedReader, OwnedWriter) {
-        (OwnedReader(self.0.clone()), OwnedWriter { socket: self.0, closed: false })
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        each!(self, s => s.socket().shutdown(how))
     }
 
     fn peer(&self) -> String {
-        match &self.0 {
+        match self {
             Socket::Tcp(s) => {
                 s.socket().peer_addr().map_or_else(|_| "disconnected".into(), |a| a.to_string())
             }
@@ -108,80 +69,31 @@ impl Conn for OwnedConn {
         }
     }
 
-    fn socket(&self) -> Option<OwnedFd> {
-        match &self.0 {
-            Socket::Tcp(s) => s.share(),
-            Socket::Unix(s) => s.share(),
-        }
+    fn shared(&self) -> Option<Box<dyn SharedSocket>> {
+        Some(Box::new(self.clone()))
     }
 }
 
-impl Drop for OwnedWriter {
-    // While the reader lives the socket stays open, so nothing but this would tell the peer.
-    fn drop(&mut self) {
-        if !self.closed {
-            let _ = self.socket.shutdown_write();
-        }
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        each!(self, s => s.socket().as_fd())
     }
 }
 
-impl AsyncRead for OwnedConn {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.0.poll_read(cx, buf)
+impl SharedSocket for Socket {
+    fn unwatch(&self) {
+        each!(self, s => s.unwatch());
     }
 }
 
-impl AsyncRead for OwnedReader {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.0.poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for OwnedConn {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.0.poll_write_vectored(cx, bufs)
-    }
-
-    // The kernel's buffer is the only one.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.0.shutdown_write())
-    }
-}
-
-impl AsyncWrite for OwnedWriter {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.socket.poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.socket.poll_write_vectored(cx, bufs)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = self.socket.shutdown_write();
-        self.closed |= result.is_ok();
-        Poll::Ready(result)
-    }
+halves::conn! {
+    Socket,
+    /// A connection of an [`OwnedExecutor`](super::OwnedExecutor).
+    OwnedConn,
+    /// The read half of an [`OwnedConn`].
+    OwnedReader,
+    /// The write half of an [`OwnedConn`]. Sends FIN when dropped.
+    OwnedWriter
 }
 
 /// A listening socket of an [`OwnedExecutor`](super::OwnedExecutor).
@@ -209,27 +121,26 @@ impl Listener for OwnedListener {
     type Conn = OwnedConn;
 
     async fn accept(&mut self) -> io::Result<OwnedConn> {
-        const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
         let socket = match &self.socket {
             Bound::Tcp(listener) => {
                 let accept = poll_fn(|cx| listener.poll_with(Way::In, cx, TcpListener::accept, |_| false));
                 let (stream, _) = accept.await?;
                 // Fails only when the peer is gone already, which the first read will tell.
                 let _ = stream.set_nodelay(true);
-                Socket::tcp(self.reactor.register(stream, BOTH, true)?)
+                Socket::tcp(self.reactor.register(stream, Kind::Tcp)?)
             }
             Bound::Unix(listener, _) => {
                 let stream = next_on(listener).await?;
-                Socket::unix(self.reactor.register(stream, BOTH, true)?)
+                Socket::unix(self.reactor.register(stream, Kind::Unix)?)
             }
             Bound::Abstract(listener) => loop {
                 let stream = next_on(listener).await?;
                 if abstract_socket::same_user(&stream).is_ok() {
-                    break Socket::unix(self.reactor.register(stream, BOTH, true)?);
+                    break Socket::unix(self.reactor.register(stream, Kind::Unix)?);
                 }
             },
         };
-        Ok(OwnedConn(socket))
+        Ok(OwnedConn::new(socket))
     }
 
     fn local(&self) -> Endpoint {
@@ -245,16 +156,27 @@ async fn next_on(listener: &Registered<UnixListener>) -> io::Result<UnixStream> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BlockOn, OwnedExecutor, Runtime, RuntimeExt};
-    use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    use crate::{BlockOn, Conn, OwnedExecutor, Runtime, RuntimeExt};
+    use futures_lite::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+    use mio::Interest;
+    use std::os::fd::OwnedFd;
+    use std::pin::Pin;
 
-    fn pair(rt: &OwnedExecutor) -> (OwnedConn, OwnedConn) {
+    fn pair_on(rt: &OwnedExecutor, on: Endpoint) -> (OwnedConn, OwnedConn) {
         let connect = async {
-            let mut listener = rt.listen(&Endpoint::tcp("127.0.0.1", 0)).await.unwrap();
+            let mut listener = rt.listen(&on).await.unwrap();
             let near = rt.connect(&listener.local()).await.unwrap();
             (near, listener.accept().await.unwrap())
         };
         rt.block_on(connect).unwrap()
+    }
+
+    fn pair(rt: &OwnedExecutor) -> (OwnedConn, OwnedConn) {
+        pair_on(rt, Endpoint::tcp("127.0.0.1", 0))
+    }
+
+    fn watched(conn: &OwnedConn) -> Option<Interest> {
+        each!(&conn.socket, s => s.watched())
     }
 
     #[test]
@@ -262,7 +184,7 @@ mod tests {
         let rt = OwnedExecutor::new().unwrap();
         let (near, far) = pair(&rt);
         for conn in [near, far] {
-            let Socket::Tcp(socket) = &conn.0 else { panic!("not TCP: {conn:?}") };
+            let Socket::Tcp(socket) = &conn.socket else { panic!("not TCP: {conn:?}") };
             assert!(socket.socket().nodelay().unwrap());
         }
     }
@@ -280,28 +202,116 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_socket_is_left_in_peace_until_somebody_waits() {
+    fn what_a_thread_waits_for_itself_is_not_watched_until_somebody_waits_again() {
         let rt = OwnedExecutor::new().unwrap();
         let (mut near, mut far) = pair(&rt);
-        let shared = near.socket().map(std::net::TcpStream::from).unwrap();
-        let Socket::Tcp(socket) = near.0.clone() else { panic!("not TCP: {near:?}") };
+        let shared = near.socket().unwrap();
+        let here: OwnedFd = shared.as_fd().try_clone_to_owned().unwrap();
+        let here = std::net::TcpStream::from(here);
         for _ in 0..3 {
+            shared.unwatch();
+            assert_eq!(watched(&near), None);
             rt.block_on(far.write_all(b"a")).unwrap().unwrap();
-            assert_eq!(read_here(&shared), b'a');
-            while !socket.is_resting() {
-                std::thread::yield_now();
-            }
-            let heard = rt.spawn("hear", async move {
-                let mut byte = [0];
-                near.read_exact(&mut byte).await.map(|()| (near, byte))
-            });
-            while socket.is_resting() {
-                std::thread::yield_now();
-            }
+            assert_eq!(read_here(&here), b'a');
+            // What comes before somebody waits is heard as well as what comes while somebody does.
             rt.block_on(far.write_all(b"b")).unwrap().unwrap();
-            let (back, byte) = rt.block_on(heard).unwrap().unwrap().unwrap();
-            assert_eq!(byte, [b'b']);
-            near = back;
+            let hear = async {
+                let mut bytes = [0; 2];
+                near.read_exact(&mut bytes).await.map(|()| bytes)
+            };
+            let say = async {
+                rt.sleep(std::time::Duration::from_millis(1)).await;
+                far.write_all(b"c").await
+            };
+            let (heard, said) = rt.block_on(futures_lite::future::zip(hear, say)).unwrap();
+            said.unwrap();
+            assert_eq!(&heard.unwrap(), b"bc");
+            assert!(watched(&near).is_some_and(Interest::is_readable));
+        }
+    }
+
+    /// Fills the socket until it takes no more.
+    fn fill(rt: &OwnedExecutor, conn: &mut OwnedConn) -> usize {
+        let mut sent = 0;
+        let fill = poll_fn(|cx| {
+            while let Poll::Ready(n) = Pin::new(&mut *conn).poll_write(cx, &[7; 4096]) {
+                sent += n.unwrap();
+            }
+            Poll::Ready(())
+        });
+        rt.block_on(fill).unwrap();
+        sent
+    }
+
+    #[test]
+    fn room_is_watched_only_once_somebody_waits_for_it() {
+        let file = tempfile::tempdir().unwrap();
+        let unix = Endpoint::unix(file.path().join("socket"));
+        for (on, is_unix) in [(Endpoint::tcp("127.0.0.1", 0), false), (unix, true)] {
+            let rt = OwnedExecutor::new().unwrap();
+            let (near, mut far) = pair_on(&rt, on);
+            assert!(is_unix || watched(&near).is_some_and(Interest::is_writable), "to see that it connects");
+            assert_eq!(watched(&far), Some(Interest::READABLE));
+            let (mut reader, writer) = near.split();
+            for _ in 0..3 {
+                let sent = fill(&rt, &mut far);
+                assert!(watched(&far).is_some_and(Interest::is_writable));
+                let drain = async {
+                    let mut bytes = vec![0; sent + 1];
+                    reader.read_exact(&mut bytes).await
+                };
+                // It was full, so this waits for the reader.
+                let (said, drained) =
+                    rt.block_on(futures_lite::future::zip(far.write_all(b"x"), drain)).unwrap();
+                said.and(drained).unwrap();
+            }
+            drop(writer);
+        }
+    }
+
+    #[test]
+    fn a_peer_that_reads_does_not_wake_who_wrote_for_ever() {
+        let file = tempfile::tempdir().unwrap();
+        let rt = OwnedExecutor::new().unwrap();
+        let (mut near, mut far) = pair_on(&rt, Endpoint::unix(file.path().join("socket")));
+        let sent = fill(&rt, &mut far);
+        let mut bytes = vec![0; sent];
+        rt.block_on(near.read_exact(&mut bytes)).unwrap().unwrap();
+        while watched(&far) != Some(Interest::READABLE) {
+            rt.block_on(far.write_all(b"x")).unwrap().unwrap();
+            rt.block_on(near.read_exact(&mut bytes[..1])).unwrap().unwrap();
+            std::thread::yield_now();
+        }
+    }
+
+    /// A waker whose drop uses the socket that it waited for.
+    struct Meddling(Socket);
+
+    impl std::task::Wake for Meddling {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Meddling {
+        fn drop(&mut self) {
+            let _ = self.0.poll_read(&mut Context::from_waker(std::task::Waker::noop()), &mut [0; 8]);
+        }
+    }
+
+    #[test]
+    fn a_waker_may_use_the_socket_when_it_is_dropped() {
+        let rt = OwnedExecutor::new().unwrap();
+        let (near, _far) = pair(&rt);
+        let socket = near.socket.clone();
+        for replace in [true, false] {
+            let waker = std::task::Waker::from(Arc::new(Meddling(socket.clone())));
+            assert!(socket.poll_read(&mut Context::from_waker(&waker), &mut [0; 8]).is_pending());
+            drop(waker);
+            if replace {
+                let noop = std::task::Waker::noop();
+                assert!(socket.poll_read(&mut Context::from_waker(noop), &mut [0; 8]).is_pending());
+            } else {
+                near.socket().unwrap().unwatch();
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Waiting for sockets and timers, on the thread that also runs the tasks.
 use super::bell::Bell;
-use super::source::{Registered, Source};
+use super::source::{Kind, Registered, Source};
 use super::timer::Timers;
 use crate::real;
 use mio::event;
@@ -51,36 +51,49 @@ impl Reactor {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the thread wait for a socket too. `is_writable` tells whether it is worth trying to write at once.
+    /// Has the thread wait for a socket too.
     pub(super) fn register<S: event::Source + AsFd>(
         self: &Arc<Self>,
         mut socket: S,
-        interest: Interest,
-        is_writable: bool,
+        kind: Kind,
     ) -> io::Result<Registered<S>> {
-        let source = Arc::new(Source::new(socket.as_fd().as_raw_fd(), interest, is_writable));
-        let token = {
+        let source = {
             let mut sources = self.sources();
             sources.last_token += 1;
             let token = sources.last_token;
+            let source = Arc::new(Source::new(socket.as_fd().as_raw_fd(), token, kind));
             sources.by_token.insert(token, source.clone());
-            token
+            source
         };
-        if let Err(e) = self.registry.register(&mut socket, Token(token), interest) {
-            self.sources().by_token.remove(&token);
+        let interest = source.watched().unwrap_or(Interest::READABLE);
+        if let Err(e) = self.registry.register(&mut socket, Token(source.token()), interest) {
+            self.sources().by_token.remove(&source.token());
             return Err(e);
         }
-        Ok(Registered::new(socket, token, source, self.clone()))
+        Ok(Registered::new(socket, source, self.clone()))
     }
 
-    /// Has the kernel tell of this from now on, and of whatever is the case already.
-    pub(super) fn tell_of(&self, socket: RawFd, token: usize, interest: Interest) -> io::Result<()> {
-        self.registry.reregister(&mut SourceFd(&socket), Token(token), interest)
+    /// Has the kernel tell of something else from now on, and of whatever is the case already.
+    pub(super) fn watch(
+        &self,
+        socket: RawFd,
+        token: usize,
+        before: Option<Interest>,
+        now: Option<Interest>,
+    ) -> io::Result<()> {
+        let (mut socket, token) = (SourceFd(&socket), Token(token));
+        match (before, now) {
+            (None, Some(interest)) => self.registry.register(&mut socket, token, interest),
+            (Some(_), Some(interest)) => self.registry.reregister(&mut socket, token, interest),
+            (Some(_), None) => self.registry.deregister(&mut socket),
+            (None, None) => Ok(()),
+        }
     }
 
     pub(super) fn deregister(&self, socket: &mut impl event::Source, token: usize) {
+        // Its wakers are not dropped under the lock: who deregisters has it too.
         self.sources().by_token.remove(&token);
-        // It is closed next, which does the same.
+        // It is closed next, which does the same, and it may be watched no longer.
         let _ = self.registry.deregister(socket);
     }
 }
@@ -153,8 +166,7 @@ impl Driver {
             let token = event.token().0;
             // What is in the map is open: it is taken out before it is closed.
             if let Some(source) = sources.by_token.get(&token) {
-                source.on_event(event, &mut self.wakers);
-                source.rest(&self.reactor, token);
+                source.on_event(&self.reactor, event, &mut self.wakers);
             }
         }
     }

@@ -3,16 +3,31 @@
 //! The kernel tells of changes only (edges). So each direction remembers that it was told, until an attempt finds nothing
 //! more; an attempt that got less than it asked for has found that out too, which saves the one that would fail.
 //!
-//! A socket that is shared is read by others now and then, who wait for it by themselves. What comes while nobody waits
-//! here makes the kernel silent about it until somebody does, so that it does not wake the driver for nothing.
+//! The kernel *watches* a direction where its news are wanted, so that it wakes the driver for nothing as seldom as may be:
+//! what comes in always, unless a thread has said that it waits for the socket itself ([`Registered::unwatch`]); room to
+//! write from the first time that somebody has to wait for it. A Unix socket has such news at each read of its peer, so its
+//! room is no longer watched once there was news that nobody waited for. Watching begins with what is the case already:
+//! nothing is missed between an attempt that fails and the wait for the next.
+//!
+//! Wakers are others' code, which may come back here, as may dropping one: neither is done under a lock.
 use super::reactor::Reactor;
 use mio::Interest;
 use mio::event::{self, Event};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+
+/// What is waited for.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Listener,
+    /// A TCP socket that is not connected yet, which it is when it can be written to.
+    Connecting,
+    Tcp,
+    /// A Unix socket, connected.
+    Unix,
+}
 
 /// One direction.
 #[derive(Debug, Default)]
@@ -21,11 +36,13 @@ struct Side {
     is_ready: bool,
     /// The end was reached, or an error: every attempt will tell.
     is_over: bool,
+    /// The kernel tells when something can be done.
+    is_watched: bool,
+    /// News that nobody waits for are reason to watch no longer.
+    has_vain_news: bool,
     /// Counts what the kernel told, so that an attempt does not undo what came while it was made.
     told: u64,
     waker: Option<Waker>,
-    /// The kernel does not tell.
-    is_resting: bool,
 }
 
 impl Side {
@@ -33,19 +50,17 @@ impl Side {
         self.is_ready = true;
         self.is_over |= is_over;
         self.told += 1;
+        self.is_watched &= self.waker.is_some() || !self.has_vain_news;
         wakers.extend(self.waker.take());
     }
 
-    fn wait(&mut self, cx: &Context<'_>) {
-        match &mut self.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => self.waker = Some(cx.waker().clone()),
-        }
+    fn is_worth_trying(&self) -> bool {
+        self.is_ready || self.is_over
     }
 }
 
 /// Which way bytes go.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(super) enum Way {
     In,
     Out,
@@ -54,61 +69,124 @@ pub(super) enum Way {
 /// Both directions of a socket.
 #[derive(Debug)]
 pub(super) struct Source {
-    inward: Mutex<Side>,
-    outward: Mutex<Side>,
+    sides: Mutex<Sides>,
     fd: RawFd,
-    /// What the kernel tells of.
-    interest: Interest,
-    is_shared: AtomicBool,
+    token: usize,
+}
+
+#[derive(Debug)]
+struct Sides {
+    inward: Side,
+    outward: Side,
+    /// What the kernel watches.
+    watched: Option<Interest>,
+}
+
+impl Sides {
+    fn side(&mut self, way: Way) -> &mut Side {
+        match way {
+            Way::In => &mut self.inward,
+            Way::Out => &mut self.outward,
+        }
+    }
+
+    /// What the kernel should watch.
+    fn wanted(&self) -> Option<Interest> {
+        let inward = self.inward.is_watched.then_some(Interest::READABLE);
+        let outward = self.outward.is_watched.then_some(Interest::WRITABLE);
+        match (inward, outward) {
+            (Some(inward), Some(outward)) => Some(inward | outward),
+            (one, other) => one.or(other),
+        }
+    }
 }
 
 impl Source {
-    pub(super) fn new(fd: RawFd, interest: Interest, is_writable: bool) -> Self {
-        let outward = Mutex::new(Side { is_ready: is_writable, ..Side::default() });
-        Source { inward: Mutex::default(), outward, fd, interest, is_shared: AtomicBool::new(false) }
+    pub(super) fn new(fd: RawFd, token: usize, kind: Kind) -> Self {
+        let inward = Side { is_watched: true, ..Side::default() };
+        let outward = Side {
+            is_ready: kind != Kind::Connecting,
+            is_watched: kind == Kind::Connecting,
+            has_vain_news: kind == Kind::Unix,
+            ..Side::default()
+        };
+        let mut sides = Sides { inward, outward, watched: None };
+        sides.watched = sides.wanted();
+        Source { sides: Mutex::new(sides), fd, token }
     }
 
-    /// Lets the kernel be silent about what comes in, if others read and nobody waits here.
-    pub(super) fn rest(&self, reactor: &Reactor, token: usize) {
-        if !self.is_shared.load(Ordering::Relaxed) {
-            return;
-        }
-        let mut side = self.side(Way::In);
-        if side.waker.is_none() && !side.is_resting {
-            side.is_resting = reactor.tell_of(self.fd, token, Interest::WRITABLE).is_ok();
-        }
+    pub(super) fn token(&self) -> usize {
+        self.token
     }
 
-    /// The end of [`rest`](Self::rest): somebody is about to wait.
-    fn listen(&self, side: &mut Side, reactor: &Reactor, token: usize) -> io::Result<()> {
-        if std::mem::take(&mut side.is_resting) {
-            reactor.tell_of(self.fd, token, self.interest)?;
+    /// What the kernel watches.
+    pub(super) fn watched(&self) -> Option<Interest> {
+        self.sides().watched
+    }
+
+    fn sides(&self) -> MutexGuard<'_, Sides> {
+        self.sides.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the kernel watch what is wanted, and nothing else.
+    fn watch(&self, reactor: &Reactor, sides: &mut Sides) -> io::Result<()> {
+        let wanted = sides.wanted();
+        if sides.watched != wanted {
+            reactor.watch(self.fd, self.token, sides.watched, wanted)?;
+            sides.watched = wanted;
         }
         Ok(())
     }
 
-    fn side(&self, way: Way) -> MutexGuard<'_, Side> {
-        let side = match way {
-            Way::In => &self.inward,
-            Way::Out => &self.outward,
-        };
-        side.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn on_event(&self, event: &Event, wakers: &mut Vec<Waker>) {
+    pub(super) fn on_event(&self, reactor: &Reactor, event: &Event, wakers: &mut Vec<Waker>) {
         let is_broken = event.is_error();
+        let mut sides = self.sides();
         if event.is_readable() || event.is_read_closed() || is_broken {
-            self.side(Way::In).on_event(event.is_read_closed() || is_broken, wakers);
+            sides.inward.on_event(event.is_read_closed() || is_broken, wakers);
         }
         if event.is_writable() || event.is_write_closed() || is_broken {
-            self.side(Way::Out).on_event(event.is_write_closed() || is_broken, wakers);
+            sides.outward.on_event(event.is_write_closed() || is_broken, wakers);
         }
+        // If it fails, the kernel tells more than it needs to.
+        let _ = self.watch(reactor, &mut sides);
+    }
+
+    /// Has the kernel be silent about whatever nobody waits to write, and about what comes in. Who waited for that is told
+    /// nothing any more, and forgotten.
+    fn unwatch(&self, reactor: &Reactor) -> Option<Waker> {
+        let mut sides = self.sides();
+        sides.inward.is_watched = false;
+        sides.outward.is_watched &= sides.outward.waker.is_some();
+        let _ = self.watch(reactor, &mut sides);
+        sides.inward.waker.take()
+    }
+
+    /// Counts what the kernel told, if it is worth trying; otherwise `cx` is woken once it is.
+    fn told_or_wait(&self, way: Way, cx: &Context<'_>, reactor: &Reactor) -> io::Result<Option<u64>> {
+        // Dropped after the lock.
+        let mut waker = None;
+        let mut sides = self.sides();
+        if !sides.side(way).is_worth_trying() {
+            drop(sides);
+            waker = Some(cx.waker().clone());
+            sides = self.sides();
+        }
+        let side = sides.side(way);
+        if side.is_worth_trying() {
+            return Ok(Some(side.told));
+        }
+        std::mem::swap(&mut side.waker, &mut waker);
+        side.is_watched = true;
+        let told = side.told;
+        self.watch(reactor, &mut sides)?;
+        // Nobody will tell any more, so an attempt has to.
+        Ok(reactor.is_gone().then_some(told))
     }
 
     pub(super) fn wake_all(&self, wakers: &mut Vec<Waker>) {
-        for way in [Way::In, Way::Out] {
-            wakers.extend(self.side(way).waker.take());
-        }
+        let mut sides = self.sides();
+        wakers.extend(sides.inward.waker.take());
+        wakers.extend(sides.outward.waker.take());
     }
 }
 
@@ -116,32 +194,28 @@ impl Source {
 #[derive(Debug)]
 pub(super) struct Registered<S: event::Source> {
     socket: S,
-    token: usize,
     source: Arc<Source>,
     reactor: Arc<Reactor>,
 }
 
-impl<S: event::Source + AsFd> Registered<S> {
-    /// The socket once more, for others to read.
-    pub(super) fn share(&self) -> Option<OwnedFd> {
-        let socket = self.socket.as_fd().try_clone_to_owned().ok()?;
-        self.source.is_shared.store(true, Ordering::Relaxed);
-        Some(socket)
-    }
-}
-
 impl<S: event::Source> Registered<S> {
-    pub(super) fn new(socket: S, token: usize, source: Arc<Source>, reactor: Arc<Reactor>) -> Self {
-        Registered { socket, token, source, reactor }
+    pub(super) fn new(socket: S, source: Arc<Source>, reactor: Arc<Reactor>) -> Self {
+        Registered { socket, source, reactor }
     }
 
     #[cfg(test)]
-    pub(super) fn is_resting(&self) -> bool {
-        self.source.side(Way::In).is_resting
+    pub(super) fn watched(&self) -> Option<Interest> {
+        self.source.watched()
     }
 
     pub(super) fn socket(&self) -> &S {
         &self.socket
+    }
+
+    /// A thread waits for what comes in by itself, until somebody waits here again.
+    pub(super) fn unwatch(&self) {
+        // Dropped here, where nothing is locked.
+        drop(self.source.unwatch(&self.reactor));
     }
 
     /// Tries something whenever it is worth it, until it does not have to wait. `is_drained` tells from a result whether
@@ -154,24 +228,15 @@ impl<S: event::Source> Registered<S> {
         is_drained: impl Fn(&T) -> bool,
     ) -> Poll<io::Result<T>> {
         loop {
-            let told = {
-                let mut side = self.source.side(way);
-                if !side.is_ready && !side.is_over {
-                    self.source.listen(&mut side, &self.reactor, self.token)?;
-                    side.wait(cx);
-                    if !self.reactor.is_gone() {
-                        return Poll::Pending;
-                    }
-                }
-                side.told
-            };
+            let Some(told) = self.source.told_or_wait(way, cx, &self.reactor)? else { return Poll::Pending };
             match attempt(&self.socket) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     if self.reactor.is_gone() {
                         let words = "the runtime that waited for this socket has ended";
                         return Poll::Ready(Err(io::Error::other(words)));
                     }
-                    let mut side = self.source.side(way);
+                    let mut sides = self.source.sides();
+                    let side = sides.side(way);
                     if side.told == told {
                         (side.is_ready, side.is_over) = (false, false);
                     }
@@ -179,7 +244,8 @@ impl<S: event::Source> Registered<S> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Ok(value) => {
                     if is_drained(&value) {
-                        let mut side = self.source.side(way);
+                        let mut sides = self.source.sides();
+                        let side = sides.side(way);
                         side.is_ready &= side.told != told;
                     }
                     return Poll::Ready(Ok(value));
@@ -192,6 +258,6 @@ impl<S: event::Source> Registered<S> {
 
 impl<S: event::Source> Drop for Registered<S> {
     fn drop(&mut self) {
-        self.reactor.deregister(&mut self.socket, self.token);
+        self.reactor.deregister(&mut self.socket, self.source.token);
     }
 }

@@ -66,21 +66,23 @@ impl OwnedSleep {
         OwnedSleep { reactor, at, number: None }
     }
 
+    /// Gives back the waker, so that the lock goes before it does.
     fn forget(&mut self) -> Option<Waker> {
         let number = self.number.take()?;
         self.reactor.timers.lock().by_time.remove(&(self.at, number))
     }
 
     fn wait(&mut self, waker: Waker) {
-        let is_first = {
+        // A waker is others' code, as is dropping one: not under the lock.
+        let (is_first, _replaced) = {
             let mut waiting = self.reactor.timers.lock();
             let number = *self.number.get_or_insert_with(|| {
                 waiting.last_number += 1;
                 waiting.last_number
             });
             let key = (self.at, number);
-            waiting.by_time.insert(key, waker);
-            waiting.is_first(key)
+            let replaced = waiting.by_time.insert(key, waker);
+            (waiting.is_first(key), replaced)
         };
         if is_first {
             self.reactor.look_at_timers();

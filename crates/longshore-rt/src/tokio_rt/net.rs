@@ -3,7 +3,7 @@
 //! tokio's owned halves share no lock, and its write half sends FIN when dropped.
 use super::setup::Entered;
 use crate::socket_file::SocketFile;
-use crate::{Conn, Endpoint, Listener, abstract_socket};
+use crate::{Conn, Endpoint, Listener, SharedSocket, abstract_socket};
 use futures_lite::{AsyncRead, AsyncWrite};
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -122,11 +122,13 @@ impl Conn for TokioConn {
         }
     }
 
-    fn socket(&self) -> Option<OwnedFd> {
-        match &self.0 {
-            Either::Tcp(s) => s.as_fd().try_clone_to_owned().ok(),
-            Either::Unix(s) => s.as_fd().try_clone_to_owned().ok(),
-        }
+    // Once more: the halves give out no handle of their socket that lives as long as is wanted here.
+    fn socket(&self) -> Option<Box<dyn SharedSocket>> {
+        let socket: OwnedFd = match &self.0 {
+            Either::Tcp(s) => s.as_fd().try_clone_to_owned().ok()?,
+            Either::Unix(s) => s.as_fd().try_clone_to_owned().ok()?,
+        };
+        Some(Box::new(socket))
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
-use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_lite::{AsyncRead, AsyncWrite};
-use longshore_rt::Conn;
+use longshore_rt::{Conn, SharedSocket};
 
 use crate::slab::Key;
 use crate::state::State;
@@ -155,7 +154,7 @@ impl Conn for SimConn {
         self.0.address(1 - self.0.side)
     }
 
-    fn socket(&self) -> Option<OwnedFd> {
+    fn socket(&self) -> Option<Box<dyn SharedSocket>> {
         None
     }
 }

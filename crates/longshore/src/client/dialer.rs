@@ -2,7 +2,7 @@
 use super::driver::SchedulerLink;
 use crate::address::Address;
 use crate::error::Error;
-use crate::link::{ConnectError, Link, dial};
+use crate::link::{ConnectError, Link, dial, dial_to_attend};
 use longshore_proto::handshake::PeerHello;
 use longshore_proto::{Hello, PeerId, PeerReply, PeerRequest, Role, Welcome};
 use longshore_rt::{BoxFuture, DynRuntime, Runtime, RuntimeExt};
@@ -25,7 +25,7 @@ pub(super) async fn dial_scheduler(
     let until = rt.now() + limit;
     let (mut pause, mut last) = (PAUSE_MIN, None);
     loop {
-        let dialled = rt.timeout(until - rt.now(), dial(rt, to, hello.clone())).await;
+        let dialled = rt.timeout(until - rt.now(), dial_to_attend(rt, to, hello.clone())).await;
         let Ok(dialled) = dialled else {
             // Why the attempt before failed says more than that this one took too long.
             let late = Error::TimedOut { what: "connecting to the scheduler", after: limit };

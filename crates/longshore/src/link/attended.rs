@@ -5,10 +5,10 @@
 //! which therefore wakes nobody when something comes. Whoever attends waits until the socket is readable; the runtime
 //! waits again when nobody attends. Deliberately absent: who attends when, which is the client's affair.
 use futures_lite::AsyncRead;
-use longshore_rt::BoxReader;
+use longshore_rt::{BoxReader, SharedSocket};
 use rustix::io::Errno;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,14 +17,14 @@ use std::task::{Context, Poll};
 /// What the link and the thread that reads it share.
 #[derive(Debug)]
 pub(crate) struct Attendance {
-    socket: OwnedFd,
+    socket: Box<dyn SharedSocket>,
     attended: AtomicBool,
     /// The last read left nothing, and nobody has said since that the socket is readable.
     drained: AtomicBool,
 }
 
 impl Attendance {
-    pub(super) fn new(socket: OwnedFd) -> Arc<Self> {
+    pub(super) fn new(socket: Box<dyn SharedSocket>) -> Arc<Self> {
         Arc::new(Attendance { socket, attended: AtomicBool::new(false), drained: AtomicBool::new(false) })
     }
 
@@ -43,6 +43,9 @@ impl Attendance {
         let before = self.attended.swap(attended, Ordering::AcqRel);
         if before != attended {
             self.drained.store(false, Ordering::Release);
+            if attended {
+                self.socket.unwatch();
+            }
         }
         before != attended || (attended && !self.drained.load(Ordering::Acquire))
     }
@@ -51,7 +54,7 @@ impl Attendance {
         if self.drained.load(Ordering::Acquire) {
             return Poll::Pending;
         }
-        match rustix::io::read(&self.socket, &mut *buf) {
+        match rustix::io::read(self.socket.as_fd(), &mut *buf) {
             Ok(read) => {
                 // There was no more than that. Should more have come since, the socket is still readable.
                 self.drained.store(read > 0 && read < buf.len(), Ordering::Release);

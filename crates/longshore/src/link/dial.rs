@@ -9,9 +9,14 @@ use longshore_proto::limit::HANDSHAKE_MS_MAX;
 use longshore_proto::{Hello, Welcome};
 use longshore_rt::{BoxConn, DynRuntime, Endpoint, Runtime, RuntimeExt};
 use std::future::poll_fn;
-use std::io;
 use std::task::Poll;
 use std::time::Duration;
+
+/// How long whoever has the name of the shortcut may take to answer, before the port is dialled instead.
+const SHORTCUT_MS_MAX: u64 = 2_000;
+
+/// Makes a link of a connection on which the handshake is done.
+type Open<In, Out> = fn(BoxConn, String) -> Link<In, Out>;
 
 /// Connects to `to` and does the handshake, within 5 s. `In` is what the other side says, `Out` what this side says.
 ///
@@ -25,23 +30,83 @@ pub(crate) async fn dial<In: Incoming, Out: Outgoing>(
     to: &Address,
     hello: Hello,
 ) -> Result<(Link<In, Out>, Welcome), ConnectError> {
+    dial_as(rt, to, hello, Link::dialled).await
+}
+
+/// As [`dial`], for a link that threads may [attend](super::Attendance).
+pub(crate) async fn dial_to_attend<In: Incoming, Out: Outgoing>(
+    rt: &DynRuntime,
+    to: &Address,
+    hello: Hello,
+) -> Result<(Link<In, Out>, Welcome), ConnectError> {
+    dial_as(rt, to, hello, Link::attendable).await
+}
+
+async fn dial_as<In: Incoming, Out: Outgoing>(
+    rt: &DynRuntime,
+    to: &Address,
+    hello: Hello,
+    open: Open<In, Out>,
+) -> Result<(Link<In, Out>, Welcome), ConnectError> {
     let limit = Duration::from_millis(HANDSHAKE_MS_MAX);
     let dialled = match (to, to.endpoint()) {
-        (_, Some(endpoint)) => rt.timeout(limit, dial_stream(rt, to, endpoint, hello)).await,
+        (_, Some(endpoint)) => {
+            let dialled = rt.timeout(limit, dial_stream(rt, to, endpoint, &hello)).await;
+            dialled.map(|dialled| dialled.map(|(conn, welcome)| (open(conn, to.to_string()), welcome)))
+        }
         (Address::InProc(name), None) => rt.timeout(limit, dial_local(to, name, hello)).await,
         (_, None) => return Err(ConnectError::NotFound { address: to.clone() }),
     };
     dialled.unwrap_or_else(|_| Err(ConnectError::TimedOut { address: to.clone() }))
 }
 
-async fn dial_stream<In: Incoming, Out: Outgoing>(
+/// Over the shortcut, if there is one that works.
+async fn dial_stream(
     rt: &DynRuntime,
     to: &Address,
     endpoint: Endpoint,
-    hello: Hello,
-) -> Result<(Link<In, Out>, Welcome), ConnectError> {
-    let mut conn = connect(rt, to, &endpoint).await.map_err(|e| ConnectError::from_io(to, e))?;
-    let written = match greeting::write(&mut conn, &hello).await {
+    hello: &Hello,
+) -> Result<(BoxConn, Welcome), ConnectError> {
+    if let Some(dialled) = dial_shortcut(rt, to, hello).await {
+        return dialled;
+    }
+    let conn = rt.connect(&endpoint).await.map_err(|e| ConnectError::from_io(to, e))?;
+    introduce(conn, to, hello).await
+}
+
+/// `None` if the port is to be dialled: nobody has the name, or somebody who does not answer as Longshore would. The port is
+/// what the user has named, so what is there counts.
+async fn dial_shortcut(
+    rt: &DynRuntime,
+    to: &Address,
+    hello: &Hello,
+) -> Option<Result<(BoxConn, Welcome), ConnectError>> {
+    let limit = Duration::from_millis(SHORTCUT_MS_MAX);
+    let conn = match rt.connect(&shortcut::to(to)?).await {
+        Ok(conn) => conn,
+        Err(e) => {
+            tracing::trace!(address = %to, error = %e, "there is no shortcut");
+            return None;
+        }
+    };
+    let introduced = rt.timeout(limit, introduce(conn, to, hello)).await;
+    let introduced = introduced.unwrap_or_else(|_| Err(ConnectError::TimedOut { address: to.clone() }));
+    match introduced {
+        Ok(_) | Err(ConnectError::Rejected { .. } | ConnectError::Hello { .. }) => Some(introduced),
+        Err(e) => {
+            tracing::warn!(address = %to, error = %e, "the shortcut to this address does not work; dialling the port");
+            None
+        }
+    }
+}
+
+/// Says who calls, and hears the answer.
+async fn introduce(
+    mut conn: BoxConn,
+    to: &Address,
+    hello: &Hello,
+) -> Result<(BoxConn, Welcome), ConnectError> {
+    let written = match greeting::write(&mut conn, hello).await {
         Err(GreetingError::Handshake(reason)) => {
             return Err(ConnectError::Hello { address: to.clone(), reason });
         }
@@ -54,18 +119,7 @@ async fn dial_stream<In: Incoming, Out: Outgoing>(
         (GreetingError::Io(_), Err(e)) | (GreetingError::Io(e), Ok(())) => ConnectError::from_io(to, e),
     });
     let welcome = admitted(to, reply?.0)?;
-    Ok((Link::dialled(conn, to.to_string()), welcome))
-}
-
-/// Over the shortcut, if there is one.
-async fn connect(rt: &DynRuntime, to: &Address, endpoint: &Endpoint) -> io::Result<BoxConn> {
-    if let Some(shortcut) = shortcut::to(to) {
-        match rt.connect(&shortcut).await {
-            Ok(conn) => return Ok(conn),
-            Err(e) => tracing::trace!(address = %to, error = %e, "there is no shortcut"),
-        }
-    }
-    rt.connect(endpoint).await
+    Ok((conn, welcome))
 }
 
 async fn dial_local<In: Incoming, Out: Outgoing>(

@@ -30,7 +30,7 @@ pub(crate) use accept::Acceptor;
 pub(crate) use accepted::Accepted;
 pub(crate) use attended::Attendance;
 pub(crate) use carrier::Carrier;
-pub(crate) use dial::dial;
+pub(crate) use dial::{dial, dial_to_attend};
 pub use error::{ConnectError, LinkError, ListenError};
 pub(crate) use name::{House, describe, house};
 pub(crate) use secret::same_secret;
@@ -92,15 +92,18 @@ impl<In, Out> Link<In, Out> {
         Link::new(peer, Wire::Stream(Box::new(Stream::new(reader, writer, prologue))))
     }
 
-    /// A link that a thread may read without the runtime's help, if the runtime's connection allows that.
+    /// A link over a connection on which the handshake is done.
     fn dialled(conn: BoxConn, peer: String) -> Self {
-        let attendance = conn.socket().map(Attendance::new);
         let (reader, writer) = conn.split();
-        let reader: BoxRead = match &attendance {
-            Some(attendance) => Box::new(attended::Reader::new(reader, attendance.clone())),
-            None => Box::new(reader),
-        };
-        Link { attendance, ..Link::stream(reader, Box::new(writer), peer) }
+        Link::stream(Box::new(reader), Box::new(writer), peer)
+    }
+
+    /// The same, which a thread may read without the runtime's help, if the runtime's connection allows that.
+    fn attendable(conn: BoxConn, peer: String) -> Self {
+        let Some(attendance) = conn.socket().map(Attendance::new) else { return Link::dialled(conn, peer) };
+        let (reader, writer) = conn.split();
+        let reader = attended::Reader::new(reader, attendance.clone());
+        Link { attendance: Some(attendance), ..Link::stream(Box::new(reader), Box::new(writer), peer) }
     }
 
     /// What a thread needs that is to read this link itself; `None` if none can.
@@ -162,6 +165,8 @@ impl<In, Out> Link<In, Out> {
             Wire::Stream(stream) => stream.cut(),
             Wire::Local(end) => end.cut(),
         }
+        // Whoever waits for the socket just now keeps it open until then.
+        self.attendance = None;
         self.lost = Some(error.clone());
     }
 }

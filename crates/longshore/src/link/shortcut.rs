@@ -2,10 +2,11 @@
 //! faster.
 //!
 //! Whoever listens on a TCP port of loopback, or of every address, listens on the abstract name that follows from it too, and
-//! whoever dials loopback tries that name first. Other addresses may move to another machine, and loopback cannot. Names and loopback ports live in the same network namespace, so
-//! the name leads where the port leads; where there is no such name (another machine, another container, a forwarded port,
-//! another user, a system without such sockets), the port is dialled as if nothing had been tried. Nothing is announced, and
-//! what is said on the connection is the same.
+//! whoever dials loopback tries that name first. Other addresses may move to another machine, and loopback cannot. Names and
+//! loopback ports live in the same network namespace, so the name leads where the port leads; where there is no such name
+//! (another machine, another container, a forwarded port, another user, a system without such sockets), the port is dialled
+//! as if nothing had been tried. So it is, with a warning, when whoever has the name hangs up, is silent or speaks another
+//! protocol. Nothing is announced, and what is said on the connection is the same.
 use crate::address::Address;
 use longshore_rt::Endpoint;
 use std::net::{IpAddr, Ipv4Addr};

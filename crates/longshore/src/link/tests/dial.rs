@@ -1,12 +1,16 @@
 //! Dialling and being let in, on simulated sockets, real ones and names of this process.
 use super::{Text, close, flush, hello, real, receive, receive_all, simulated, welcome};
 use crate::address::Address;
-use crate::link::{Accepted, Acceptor, ConnectError, Link, LinkError, ListenError, dial, pair};
+use crate::link::{
+    Accepted, Acceptor, ConnectError, Link, LinkError, ListenError, dial, dial_to_attend, pair,
+};
 use longshore_proto::handshake::{HandshakeError, VERSION_MAX};
 use longshore_proto::limit::HANDSHAKE_BYTES_MAX;
 use longshore_proto::{PeerId, Reject, Role};
 use longshore_rt::{Conn, DynRuntime, Endpoint, Listener, Runtime, RuntimeExt};
+use rustix::event::{PollFd, PollFlags};
 use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -63,7 +67,10 @@ async fn everybody_gets_their_answer(rt: DynRuntime, on: Address) {
     assert!(refused.to_string().contains("token"), "{refused}");
     let hung_up = dial::<Text, Text>(&rt, door.local(), hello("mute")).await.unwrap_err();
     assert!(matches!(&hung_up, ConnectError::HungUp { .. }), "{hung_up}");
-    assert_eq!((door.counts().connections, door.counts().introduced), (3, 3));
+    // Who is hung up on over the shortcut tries the port too.
+    let has_shortcut = cfg!(target_os = "linux") && rt.name() != "sim" && on == loopback();
+    let again = u64::from(has_shortcut);
+    assert_eq!((door.counts().connections, door.counts().introduced), (3 + again, 3 + again));
     assert_eq!(door.counts().malformed + door.counts().hung_up, 0);
 
     let local = door.local().clone();
@@ -128,6 +135,99 @@ fn a_shortcut_that_cannot_be_had_is_done_without() {
         drop(other);
         dial::<Text, Text>(&rt, door.local(), hello("yes")).await.unwrap();
         assert_eq!(door.counts().introduced, 1);
+    });
+}
+
+/// Takes callers of the shortcut to a door, does something with each, and dials the door meanwhile.
+#[cfg(target_os = "linux")]
+async fn dial_beside<F>(rt: DynRuntime, answer: impl Fn(<DynRuntime as Runtime>::Conn) -> F + Send + 'static)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (tasks, on) = (rt.clone(), loopback());
+    let answer_calls = move |caller: Accepted| {
+        tasks.spawn("echo", echo(caller.welcome(welcome()))).detach();
+    };
+    let door = Acceptor::bind_with(&rt, &on, false, answer_calls).await.unwrap();
+    let Address::Tcp { port, .. } = *door.local() else { panic!("not TCP") };
+    let name = Endpoint::abstract_name(format!("longshore/127.0.0.1/{port}"));
+    let mut other = rt.listen(&name).await.unwrap();
+    let was_asked = Arc::new(AtomicBool::new(false));
+    let is_asked = was_asked.clone();
+    let stranger = rt.spawn("stranger", async move {
+        let conn = other.accept().await.unwrap();
+        is_asked.store(true, Ordering::Relaxed);
+        answer(conn).await;
+    });
+    dial::<Text, Text>(&rt, door.local(), hello("yes")).await.unwrap();
+    assert_eq!(door.counts().introduced, 1);
+    assert!(was_asked.load(Ordering::Relaxed), "the shortcut is tried first");
+    stranger.abort();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_port_is_dialled_when_the_shortcut_leads_to_somebody_else() {
+    use futures_lite::{AsyncReadExt, AsyncWriteExt};
+    real(|rt| dial_beside(rt, |conn| async move { drop(conn) }));
+    real(|rt| {
+        dial_beside(rt, |mut conn| async move {
+            let _ = conn.read(&mut [0; 1024]).await;
+            let _ = conn.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        })
+    });
+    real(|rt| {
+        dial_beside(rt, |conn| async move {
+            std::future::pending::<()>().await;
+            drop(conn);
+        })
+    });
+}
+
+/// The link's attendance is there only for who wants it, and goes when the link is cut.
+#[test]
+fn only_a_link_that_is_to_be_attended_keeps_its_socket_for_others() {
+    real(|rt| async move {
+        let door = doorkeeper(&rt, &loopback()).await;
+        let (link, _) = dial::<Text, Text>(&rt, door.local(), hello("yes")).await.unwrap();
+        assert!(link.attendance().is_none());
+        let (mut link, _) = dial_to_attend::<Text, Text>(&rt, door.local(), hello("yes")).await.unwrap();
+        let attendance = Arc::downgrade(link.attendance().unwrap());
+        link.cut();
+        assert!(link.attendance().is_none() && attendance.upgrade().is_none());
+    });
+}
+
+/// What comes is heard by whoever reads, thread or runtime, each time the other takes over.
+#[test]
+fn a_thread_and_the_runtime_take_turns_at_reading() {
+    real(|rt| async move {
+        let door = doorkeeper(&rt, &loopback()).await;
+        let (mut link, _) = dial_to_attend::<Text, Text>(&rt, door.local(), hello("yes")).await.unwrap();
+        for n in 0..50 {
+            let attended = n % 3 != 0;
+            link.attend(attended);
+            link.send((n, "x".into())).unwrap();
+            flush(&mut link).await.unwrap();
+            if !attended {
+                assert_eq!(receive(&mut link, 1).await.0, [(n, "x".into())]);
+                continue;
+            }
+            let mut got = vec![];
+            while got.is_empty() {
+                let attendance = link.attendance().unwrap();
+                let socket = attendance.socket();
+                rustix::event::poll(&mut [PollFd::new(&socket, PollFlags::IN)], None).unwrap();
+                attendance.is_readable();
+                link.attend(true);
+                poll_fn(|cx| {
+                    let _ = link.poll_recv(cx, &mut |m| got.push(m)).map(Result::unwrap);
+                    Poll::Ready(())
+                })
+                .await;
+            }
+            assert_eq!(got, [(n, "x".into())]);
+        }
     });
 }
 
