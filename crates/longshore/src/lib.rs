@@ -10,6 +10,7 @@ mod address;
 mod alarm;
 pub mod blocking;
 pub mod call;
+mod caller_runs;
 pub mod client;
 pub mod cluster;
 pub mod context;

@@ -74,7 +74,7 @@ impl OwnedSleep {
 
     fn wait(&mut self, waker: Waker) {
         // A waker is others' code, as is dropping one: not under the lock.
-        let (is_first, _replaced) = {
+        let (is_first, replaced) = {
             let mut waiting = self.reactor.timers.lock();
             let number = *self.number.get_or_insert_with(|| {
                 waiting.last_number += 1;
@@ -84,7 +84,8 @@ impl OwnedSleep {
             let replaced = waiting.by_time.insert(key, waker);
             (waiting.is_first(key), replaced)
         };
-        if is_first {
+        // Who polls again changes nothing that the driving thread sleeps for.
+        if is_first && replaced.is_none() {
             self.reactor.look_at_timers();
         }
     }

@@ -6,6 +6,7 @@ use super::driver::{Core, Driver, SchedulerLink};
 use super::session::{Ended, Session};
 use super::{Client, scheduler_file};
 use crate::address::Address;
+use crate::caller_runs::CallerRuns;
 use crate::cluster::LocalCluster;
 use crate::error::Error;
 use crate::link::house;
@@ -169,7 +170,8 @@ impl<R: Runtime> ClientBuilder<R> {
             if self.name.is_empty() { format!("client-{:08x}", session.id().0 >> 32) } else { self.name };
         let plan = Plan { address, name, token, connect_max: self.connect_max };
         // If the runtime does not take it, it is dropped, which ends the session with that reason.
-        self.erased.spawn("client", run(Core::new(session.clone()), session.clone(), plan)).detach();
+        let life = run(Core::new(session.clone()), session.clone(), plan);
+        self.erased.spawn("client", CallerRuns::new(life, true)).detach();
         Client::new(Closing::new(session, cluster), self.rt)
     }
 }

@@ -12,6 +12,7 @@
 //! something without blocking, and from then on the runtime waits for the socket.
 use super::driver::{Driver, Turn};
 use super::session::Session;
+use crate::caller_runs::{Caller, Lend};
 use crate::context::while_waiting;
 use crate::future::{Parker, Wakes};
 use crate::link::Attendance;
@@ -86,8 +87,15 @@ impl Session {
         if now < sent_at + SEND_PAUSE {
             return false;
         }
+        let lend = Lend::begin(Caller::User);
+        let is_sent = self.try_send();
+        lend.poll_woken();
+        is_sent
+    }
+
+    fn try_send(&self) -> bool {
         // Who has it sends what there is, or has died of a defect.
-        let Ok(mut papers) = desk.papers.try_lock() else { return false };
+        let Ok(mut papers) = self.desk().papers.try_lock() else { return false };
         let Papers { driver: Some(driver), task: Some(task), .. } = &mut *papers else { return false };
         driver.send(&mut Context::from_waker(task))
     }

@@ -18,6 +18,7 @@ mod driver;
 mod inbox;
 
 use crate::address::Address;
+use crate::caller_runs::CallerRuns;
 use crate::link::{Acceptor, House, ListenError, describe};
 use driver::Driver;
 use inbox::Inbox;
@@ -194,7 +195,7 @@ impl<R: Runtime> SchedulerBuilder<R> {
         let machine = Machine::new(self.config);
         let driver =
             Driver::new(self.rt.clone(), machine, self.token, inbox.clone(), acceptors, self.validate);
-        let task = self.rt.spawn("scheduler", driver);
+        let task = self.rt.spawn("scheduler", CallerRuns::new(driver, false));
         Ok(Scheduler { addresses, inbox, task, runtime: PhantomData })
     }
 }

@@ -7,6 +7,7 @@ use super::inbox::Inbox;
 use super::peers::Peers;
 use super::{Compute, Worker, WorkerError};
 use crate::address::Address;
+use crate::caller_runs::CallerRuns;
 use crate::client::ClientOfWorker;
 use crate::context::{Cancelled, Home, Proofs};
 use crate::link::{Acceptor, ConnectError, dial};
@@ -23,6 +24,9 @@ use std::time::Duration;
 /// First pause before the scheduler is dialled again; doubles up to the last.
 const REDIAL_MS_MIN: u64 = 50;
 const REDIAL_MS_MAX: u64 = 1_000;
+
+/// What the code of worker, scheduler and client needs when a compute thread runs it.
+const STACK_BYTES_MIN: usize = 512 << 10;
 
 /// How a worker is to be. From [`Worker::builder`].
 #[must_use = "nothing runs before start()"]
@@ -115,9 +119,10 @@ impl<R: Runtime> WorkerBuilder<R> {
         self
     }
 
-    /// Stack of each compute thread, in bytes. 8 MiB by default.
+    /// Stack of each compute thread, in bytes. 8 MiB by default, and at least 512 KiB, since the worker's own code runs there
+    /// as well.
     pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.stack_bytes = bytes;
+        self.stack_bytes = bytes.max(STACK_BYTES_MIN);
         self
     }
 
@@ -170,7 +175,8 @@ impl<R: Runtime> WorkerBuilder<R> {
             }
         }
         let home = Arc::new(self.home(&name, &address, &link, &inbox));
-        let task = self.rt.spawn("worker", self.driver(home, link, &welcome, acceptor, functions));
+        let driver = self.driver(home, link, &welcome, acceptor, functions);
+        let task = self.rt.spawn("worker", CallerRuns::new(driver, false));
         Ok(Worker { name, address, inbox, task, ended: None, runtime: PhantomData })
     }
 
