@@ -99,6 +99,8 @@ impl Driver {
             deadline = papers.deadline();
             papers.armed = self.alarm.armed_by(deadline);
         }
+        // Not under the lock, which a thread that wakes at once soon wants: it would sleep again.
+        self.workshop.push(&mut self.jobs);
         if self.leaving.is_some() {
             return self.leave(cx);
         }
@@ -163,7 +165,6 @@ impl Driver {
             }
             self.events = events;
         }
-        self.workshop.push(&mut self.jobs);
         papers.validate();
     }
 
