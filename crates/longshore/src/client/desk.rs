@@ -28,7 +28,7 @@ use std::time::Duration;
 
 /// How long nobody may read before the driver's task does; also how long a release may wait to be sent.
 pub(super) const TICK: Duration = Duration::from_millis(1);
-/// Who submits again so soon lets the driver send, which has more at a time.
+/// Who submits again so soon, and has not waited for anything since, lets the driver send, which has more at a time.
 const SEND_PAUSE: Duration = Duration::from_micros(50);
 /// How long a thread leads. Who waits longer has time to wait the usual way, which finds out whether that can end.
 const LEAD_MAX: Duration = Duration::from_secs(1);
@@ -154,6 +154,12 @@ impl Session {
         usize::from(papers.leader) + papers.followers.len()
     }
 
+    /// Whether the next submission is sent by who submits it, however soon it comes.
+    #[cfg(test)]
+    pub(super) fn sends_next(&self) -> bool {
+        self.desk().sent_at.load(Ordering::Relaxed) == 0
+    }
+
     /// Hands reading to the next, under the lock.
     fn hand_on(&self, papers: &mut Papers) {
         if let Some(next) = papers.followers.pop() {
@@ -238,6 +244,8 @@ impl Drop for Lead<'_> {
         let Some(mut papers) = self.session.desk().lock() else { return self.session.wake_driver() };
         if self.leads {
             papers.leader = false;
+            // Who waited for a result before it says more has nothing to gather.
+            self.session.desk().sent_at.store(0, Ordering::Relaxed);
             return self.session.hand_on(&mut papers);
         }
         let followed = papers.followers.len();

@@ -260,6 +260,8 @@ impl Driver {
     pub(super) fn turn(&mut self, turn: Turn, cx: &mut Context<'_>) -> Poll<()> {
         let now = self.core.now();
         match turn {
+            // A thread that leads may be busy for long with what it was told. That the link is lost waits for nobody.
+            Turn::Task { reads: false, .. } if self.link.is_lost() => self.read(now, cx),
             Turn::Task { reads: false, .. } => {}
             Turn::Task { reads: true, .. } | Turn::Thread => {
                 self.link.attend(turn == Turn::Thread);

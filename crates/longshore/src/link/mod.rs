@@ -121,6 +121,11 @@ impl<In, Out> Link<In, Out> {
         }
     }
 
+    /// Whether reading or writing has failed. What had come before may still be there to be read.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
     /// The other side's address, for logs.
     pub(crate) fn peer(&self) -> &str {
         &self.peer
@@ -274,6 +279,9 @@ impl<In: Incoming, Out: Outgoing> Link<In, Out> {
             // What came in before the failure is to be read, even if the socket has not woken anybody for it yet.
             if let Wire::Stream(stream) = &mut self.wire {
                 stream.look_again();
+            }
+            if let Some(attendance) = &self.attendance {
+                attendance.is_readable();
             }
         }
         polled

@@ -56,8 +56,10 @@ fn who_submits_sends_and_who_blocks_reads() {
     let id = played.hear_submit().id;
     let waiting = waits(&future);
     until_they_wait(&played, 1);
+    assert!(!played.client.session().sends_next(), "who submits much lets the driver send");
     played.done(id, 7);
     assert_eq!(waiting.join().unwrap().unwrap(), 7);
+    assert!(played.client.session().sends_next(), "who waits between calls has but one at a time");
     drop(held_up);
 }
 
@@ -136,4 +138,35 @@ fn what_is_released_is_said_before_long_though_nothing_else_is() {
         played.hear(),
         longshore_proto::ClientToScheduler::Release { ids } if ids == [id]
     ));
+}
+
+#[test]
+fn a_link_that_breaks_is_noticed_while_the_leader_is_busy_with_a_callback() {
+    let mut played = ready();
+    let [led, told] = [1, 2].map(|x| played.client.submit(number(x)));
+    let ids = [played.hear_submit().id, played.hear_submit().id];
+    let waiting = waits(&led);
+    until_they_wait(&played, 1);
+    let (begin, began) = mpsc::channel();
+    let (hold, held) = mpsc::channel::<()>();
+    told.on_done(move |_| {
+        begin.send(()).unwrap();
+        let _ = held.recv();
+    });
+    played.done(ids[1], 2);
+    began.recv_timeout(super::DEADLINE).unwrap();
+    played.hang_up();
+    // Much earlier than the scheduler's lease would end it.
+    let end = Instant::now() + Duration::from_secs(8);
+    // Over TCP the first words may seem to be taken.
+    let lost = loop {
+        match played.client.submit(number(3)).result_timeout(Duration::from_millis(20)) {
+            Err(Error::TimedOut { .. }) if Instant::now() < end => {}
+            other => break other.unwrap_err(),
+        }
+    };
+    assert!(matches!(&lost, Error::Task(e) if e.kind() == TaskErrorKind::SchedulerLost), "{lost:?}");
+    drop(hold);
+    let lost = waiting.join().unwrap().unwrap_err();
+    assert!(matches!(&lost, Error::Task(e) if e.kind() == TaskErrorKind::SchedulerLost), "{lost:?}");
 }
