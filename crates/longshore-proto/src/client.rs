@@ -3,7 +3,8 @@
 //! Everything a client says travels in one ordered session: a release can never overtake the submission it follows.
 use crate::query::{Answer, Query};
 use crate::{
-    FunctionIndex, FunctionSpec, Payload, PeerId, Piece, SubmitRun, TaskFailure, TaskHandle, TaskId,
+    FunctionIndex, FunctionSpec, Grant, Payload, PeerId, Piece, RelayId, SubmitRun, Taken, TaskFailure,
+    TaskHandle, TaskId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +55,12 @@ pub enum ClientToScheduler {
         id: TaskId,
     },
     /// A piece of a scattered value that goes through the scheduler, because the worker cannot be reached.
-    Upload(Chunk),
+    Upload {
+        /// As [`SchedulerToClient::Push`] said.
+        relay: RelayId,
+        /// The piece.
+        chunk: Chunk,
+    },
     /// The client could not hand a value to the worker that [`SchedulerToClient::Push`] named.
     PushFailed {
         /// The value's task.
@@ -84,6 +90,8 @@ pub enum ClientToScheduler {
         /// How many, at most [`RELEASE_LEN_MAX`](crate::limit::RELEASE_LEN_MAX).
         len: u32,
     },
+    /// Pieces that came as [`SchedulerToClient::Data`], whether or not they were of use.
+    Taken(Taken),
 }
 
 /// One call to be run.
@@ -217,20 +225,22 @@ pub enum SchedulerToClient {
         task: TaskHandle,
         /// The worker.
         worker: PeerId,
-        /// Send it through the scheduler, as [`ClientToScheduler::Upload`].
-        relay: bool,
+        /// Send it through the scheduler, as [`ClientToScheduler::Upload`], and for now only so much of it.
+        relay: Option<Grant>,
     },
     /// A scattered value is no longer needed by anybody; the client may drop its copy.
     Dropped {
         /// The value.
         id: TaskId,
     },
-    /// A piece of a value asked for by [`ClientToScheduler::Fetch`].
+    /// A piece of a value asked for by [`ClientToScheduler::Fetch`]. Answered by [`ClientToScheduler::Taken`].
     Data {
         /// The task.
         id: TaskId,
-        /// The piece.
-        chunk: Chunk,
+        /// One number for all pieces of the value; another one when it begins anew.
+        relay: RelayId,
+        /// The piece. Behind a pointer, because no other message is as large and few are as rare.
+        chunk: Box<Chunk>,
     },
     /// Answer to a query.
     Answer {
@@ -257,5 +267,12 @@ pub enum SchedulerToClient {
         first: TaskId,
         /// Their values, at most [`DONE_RUN_LEN_MAX`](crate::limit::DONE_RUN_LEN_MAX).
         values: Vec<Payload>,
+    },
+    /// More of a value may be sent as [`ClientToScheduler::Upload`].
+    Grant(Grant),
+    /// Nothing more of a value is to be sent as [`ClientToScheduler::Upload`].
+    EndRelay {
+        /// Which.
+        relay: RelayId,
     },
 }

@@ -7,6 +7,7 @@
 //! * [`handshake`]: what two peers say before anything else is believed.
 //! * [`client`], [`worker`], [`peer`]: the messages of each link, one enum per direction.
 //! * [`piece`]: part of a value on its way.
+//! * [`relay`]: how much of a value may be on its way through the scheduler.
 //! * [`payload`]: opaque argument and result bytes, or a value that never left its process.
 
 pub mod client;
@@ -20,6 +21,7 @@ pub mod peer;
 pub mod piece;
 pub mod plan;
 pub mod query;
+pub mod relay;
 pub mod rope;
 pub mod run;
 pub mod time;
@@ -32,6 +34,7 @@ pub use id::{Attempt, FunctionId, FunctionIndex, FunctionSpec, PeerId, SessionId
 pub use payload::{LocalValue, Payload};
 pub use peer::{PeerReply, PeerRequest};
 pub use piece::Piece;
+pub use relay::{Grant, RelayId, Taken};
 pub use rope::Rope;
 pub use run::SubmitRun;
 pub use time::Time;

@@ -23,6 +23,24 @@ pub fn end_of_piece(from: usize, head: usize, total: usize) -> usize {
     if total - end < TAIL_BYTES_MIN { total } else { end }
 }
 
+/// A piece of which not all may be sent yet is cut short, if so much of it may.
+pub const CUT_BYTES_MIN: usize = 64 * 1024;
+
+/// As [`end_of_piece`], where only the bytes before `until` may be sent yet. `None`: wait for more, since pieces that are
+/// too short would not come to lie where the value is put together.
+#[must_use]
+pub fn end_of_granted_piece(from: usize, head: usize, total: usize, until: usize) -> Option<usize> {
+    let end = end_of_piece(from, head, total);
+    if end <= until {
+        return Some(end);
+    }
+    if until < from.saturating_add(CUT_BYTES_MIN) {
+        return None;
+    }
+    // What is left of the value must be long enough to follow its message too.
+    Some(if total - until < TAIL_BYTES_MIN { total } else { until })
+}
+
 /// Bytes of a value, or a whole value that never left its process.
 #[derive(Clone, Debug)]
 pub enum Piece {

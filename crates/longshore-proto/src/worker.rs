@@ -1,6 +1,9 @@
 //! Messages between the scheduler and a worker.
 use crate::client::Chunk;
-use crate::{Attempt, FunctionIndex, FunctionSpec, Payload, PeerId, TaskFailure, TaskHandle, TaskId};
+use crate::{
+    Attempt, FunctionIndex, FunctionSpec, Grant, Payload, PeerId, RelayId, Taken, TaskFailure, TaskHandle,
+    TaskId,
+};
 use serde::{Deserialize, Serialize};
 
 /// What the scheduler says to a worker.
@@ -48,13 +51,21 @@ pub enum SchedulerToWorker {
         /// Workers that have it now.
         holders: Vec<PeerId>,
     },
-    /// Send a stored value up, for a peer that cannot be reached directly.
+    /// Send a stored value up, for a client that cannot reach this worker.
     Upload {
         /// The value.
         task: TaskHandle,
+        /// How much of it for now.
+        grant: Grant,
     },
-    /// A piece of a value that a client hands to this worker through the scheduler.
-    Store(Chunk),
+    /// A piece of a value for this worker.
+    Store {
+        /// A client hands it over through the scheduler; answered by [`WorkerToScheduler::Taken`]. Without one, it is a
+        /// whole value of the scheduler's own.
+        relay: Option<RelayId>,
+        /// The piece.
+        chunk: Chunk,
+    },
     /// I am alive.
     Heartbeat,
     /// Finish nothing more and leave.
@@ -66,6 +77,13 @@ pub enum SchedulerToWorker {
     End {
         /// Why.
         reason: String,
+    },
+    /// More of a value may be sent up.
+    Grant(Grant),
+    /// Nothing more of a value is to be sent up, or will come down.
+    EndRelay {
+        /// Which.
+        relay: RelayId,
     },
 }
 
@@ -183,9 +201,16 @@ pub enum WorkerToScheduler {
         attempt: Attempt,
     },
     /// A piece of a value asked for by [`SchedulerToWorker::Upload`].
-    Data(Chunk),
+    Data {
+        /// As that message said.
+        relay: RelayId,
+        /// The piece. Behind a pointer, because no other message is as large and few are as rare.
+        chunk: Box<Chunk>,
+    },
     /// The value asked for by [`SchedulerToWorker::Upload`] is not here.
     NoData {
+        /// As that message said.
+        relay: RelayId,
         /// The value.
         task: TaskHandle,
     },
@@ -196,6 +221,8 @@ pub enum WorkerToScheduler {
     },
     /// The worker leaves.
     Goodbye,
+    /// Pieces that came as [`SchedulerToWorker::Store`], whether or not they were of use.
+    Taken(Taken),
 }
 
 /// What a run produced.

@@ -1,5 +1,4 @@
 //! What a client's machine is told and what it asks for.
-use longshore_proto::client::Chunk;
 use longshore_proto::query::Answer;
 use longshore_proto::{
     ClientToScheduler, Payload, PeerId, PeerReply, PeerRequest, SchedulerToClient, TaskFailure, TaskId, Time,
@@ -186,17 +185,6 @@ pub enum Route {
     Scheduler,
     /// On a data link.
     Peer(PeerId),
-}
-
-impl Route {
-    /// The message that carries a piece of a value this way.
-    #[must_use]
-    pub fn message<D>(self, chunk: Chunk) -> Action<D> {
-        match self {
-            Route::Scheduler => Action::Send(ClientToScheduler::Upload(chunk)),
-            Route::Peer(to) => Action::SendPeer { to, message: PeerRequest::Put(chunk) },
-        }
-    }
 }
 
 /// Where the actions go: reused from batch to batch.

@@ -1,7 +1,7 @@
 //! One way by which values come and go: a data link to a worker, or through the scheduler.
 use longshore_proto::client::Chunk;
-use longshore_proto::piece::end_of_piece;
-use longshore_proto::{Payload, PeerId, TaskHandle, TaskId, Time};
+use longshore_proto::piece::end_of_granted_piece;
+use longshore_proto::{Grant, Payload, PeerId, TaskHandle, TaskId, Time};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Whether a worker can be talked to.
@@ -68,6 +68,26 @@ impl Lane {
         self.asked_bytes += nbytes;
     }
 
+    /// The next piece to send, of the first value of which more may be sent; and whose piece it is.
+    pub(super) fn next_piece(&mut self) -> Option<(Chunk, Sent)> {
+        let at = self.puts.iter().position(|put| put.next_end().is_some())?;
+        let mut put = self.puts.remove(at)?;
+        let chunk = put.next()?;
+        let sent = Sent { task: put.task, worker: put.worker, grant: put.grant, is_last: put.is_sent() };
+        match (sent.is_last, put.grant) {
+            (true, _) => {}
+            // Those that go through the scheduler take turns: they have different receivers.
+            (false, Some(_)) => self.puts.push_back(put),
+            (false, None) => self.puts.insert(at, put),
+        }
+        Some((chunk, sent))
+    }
+
+    /// Whether [`next_piece`](Self::next_piece) would give something.
+    pub(super) fn has_piece(&self) -> bool {
+        self.puts.iter().any(|put| put.next_end().is_some())
+    }
+
     /// Nothing more is expected of this value; whose it was.
     pub(super) fn settle(&mut self, task: TaskHandle) -> Option<TaskId> {
         let (id, nbytes) = self.asked.remove(&task)?;
@@ -82,18 +102,46 @@ pub(super) struct Put {
     pub(super) task: TaskHandle,
     pub(super) worker: PeerId,
     pub(super) value: Payload,
-    pub(super) offset: usize,
+    /// How much of it may be sent, if it goes through the scheduler.
+    pub(super) grant: Option<Grant>,
+    /// Where the next piece begins; `None` once there is none.
+    next: Option<usize>,
+}
+
+/// Whose piece was sent.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) task: TaskHandle,
+    pub(super) worker: PeerId,
+    pub(super) grant: Option<Grant>,
+    pub(super) is_last: bool,
 }
 
 impl Put {
-    /// The next piece, and whether it is the last.
-    pub(super) fn next(&mut self) -> (Chunk, bool) {
-        let total = self.value.nbytes();
-        let is_whole = matches!(self.value, Payload::Local(_));
-        let end = if is_whole { total } else { end_of_piece(self.offset, self.value.head_nbytes(), total) };
-        let bytes = self.value.slice(self.offset, end).into();
-        let chunk = Chunk { task: self.task, total: total as u64, offset: self.offset as u64, bytes };
-        self.offset = end;
-        (chunk, end == total)
+    pub(super) fn new(task: TaskHandle, worker: PeerId, value: Payload, grant: Option<Grant>) -> Self {
+        Put { task, worker, value, grant, next: Some(0) }
+    }
+
+    fn is_sent(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// Where the next piece begins and ends, if it may be sent.
+    fn next_end(&self) -> Option<(usize, usize)> {
+        let (from, total) = (self.next?, self.value.nbytes());
+        if matches!(self.value, Payload::Local(_)) {
+            return Some((from, total));
+        }
+        let until = self.grant.map_or(usize::MAX, |grant| usize::try_from(grant.until).unwrap_or(usize::MAX));
+        let end = end_of_granted_piece(from, self.value.head_nbytes(), total, until)?;
+        Some((from, end))
+    }
+
+    /// The next piece.
+    fn next(&mut self) -> Option<Chunk> {
+        let ((from, end), total) = (self.next_end()?, self.value.nbytes());
+        let bytes = self.value.slice(from, end).into();
+        self.next = (end < total).then_some(end);
+        Some(Chunk { task: self.task, total: total as u64, offset: from as u64, bytes })
     }
 }

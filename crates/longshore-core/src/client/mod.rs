@@ -36,7 +36,9 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use lane::{Lane, Peer, Reach};
 use longshore_proto::query::Answer;
-use longshore_proto::{ClientToScheduler, Payload, PeerId, PeerReply, SchedulerToClient, TaskId, Time};
+use longshore_proto::{
+    ClientToScheduler, Payload, PeerId, PeerReply, SchedulerToClient, Taken, TaskId, Time,
+};
 use push::push_failed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -259,6 +261,12 @@ impl<D: Token> Machine<D> {
 
     fn on_scheduler(&mut self, now: Time, message: SchedulerToClient, out: &mut Actions<D>) {
         self.heard_at = now;
+        if let SchedulerToClient::Data { relay, chunk, .. } = &message {
+            // Said of what is of no use, too: the scheduler counts what is on its way.
+            let until = chunk.offset.saturating_add(chunk.bytes.nbytes() as u64);
+            let taken = Taken { relay: *relay, until, is_all: until >= chunk.total };
+            out.push(Action::Send(ClientToScheduler::Taken(taken)));
+        }
         if !self.fenced.is_empty() && subject(&message).is_some_and(|id| self.fenced.contains_key(&id)) {
             return self.stale += 1;
         }
@@ -276,7 +284,11 @@ impl<D: Token> Machine<D> {
                 self.on_push(now, id, task, worker, relay, out);
             }
             SchedulerToClient::Dropped { id } => drop(self.held.remove(&id)),
-            SchedulerToClient::Data { id, chunk } => self.on_chunk(now, id, Route::Scheduler, chunk, out),
+            SchedulerToClient::Data { id, chunk, .. } => {
+                self.on_chunk(now, id, Route::Scheduler, *chunk, out);
+            }
+            SchedulerToClient::Grant(grant) => self.on_grant(grant),
+            SchedulerToClient::EndRelay { relay } => self.on_end_relay(relay),
             SchedulerToClient::Answer { request, answer } => self.on_answer(request, answer, out),
             SchedulerToClient::Notice { text } => out.push(Action::Notice(text)),
             SchedulerToClient::Heartbeat => out.push(Action::Send(ClientToScheduler::Heartbeat)),

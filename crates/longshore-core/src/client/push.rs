@@ -1,9 +1,8 @@
 //! Handing scattered values to the workers that need them. The client keeps each until the scheduler says nobody does.
 use super::Machine;
 use super::event::{Action, Actions, Route, Token};
-use super::lane::Put;
-use longshore_proto::client::Chunk;
-use longshore_proto::{ClientToScheduler, PeerId, TaskHandle, TaskId, Time};
+use super::lane::{Lane, Put};
+use longshore_proto::{ClientToScheduler, Grant, PeerId, PeerRequest, RelayId, TaskHandle, TaskId, Time};
 
 impl<D: Token> Machine<D> {
     /// The scheduler wants a value of ours on `worker`.
@@ -13,25 +12,38 @@ impl<D: Token> Machine<D> {
         id: TaskId,
         task: TaskHandle,
         worker: PeerId,
-        relay: bool,
+        relay: Option<Grant>,
         out: &mut Actions<D>,
     ) {
-        let reachable = relay || self.peers.get(&worker).is_some_and(|p| p.is_promising(now));
+        let reachable = relay.is_some() || self.peers.get(&worker).is_some_and(|p| p.is_promising(now));
         let Some(value) = self.held.get(&id).filter(|_| reachable) else {
             return out.push(push_failed(task, worker));
         };
-        let route = if relay { Route::Scheduler } else { Route::Peer(worker) };
-        let put = Put { task, worker, value: value.clone(), offset: 0 };
+        let route = if relay.is_some() { Route::Scheduler } else { Route::Peer(worker) };
+        let put = Put::new(task, worker, value.clone(), relay);
         self.lanes.entry(route).or_default().puts.push_back(put);
         self.reach(route, out);
     }
 
-    /// Ways on which something waits to be sent piece by piece.
+    /// More may be sent of a value that goes through the scheduler.
+    pub(super) fn on_grant(&mut self, grant: Grant) {
+        let put = self.lanes.get_mut(&Route::Scheduler).and_then(|lane| find(lane, grant.relay));
+        match put {
+            Some(put) => put.grant = Some(grant),
+            None => self.stale += 1,
+        }
+    }
+
+    /// A value no longer goes through the scheduler.
+    pub(super) fn on_end_relay(&mut self, relay: RelayId) {
+        let Some(lane) = self.lanes.get_mut(&Route::Scheduler) else { return self.stale += 1 };
+        lane.puts.retain(|put| put.grant.is_none_or(|grant| grant.relay != relay));
+        self.ready.insert(Route::Scheduler);
+    }
+
+    /// Ways on which something may be sent piece by piece.
     pub fn sending(&self) -> impl Iterator<Item = Route> {
-        self.lanes
-            .iter()
-            .filter(|(route, l)| !l.puts.is_empty() && self.is_sendable(**route))
-            .map(|(r, _)| *r)
+        self.lanes.iter().filter(|(route, l)| l.has_piece() && self.is_sendable(**route)).map(|(r, _)| *r)
     }
 
     fn is_sendable(&self, route: Route) -> bool {
@@ -41,20 +53,28 @@ impl<D: Token> Machine<D> {
         }
     }
 
-    /// The next piece to send on `route`. The driver asks when the link has room, so a large value never waits in
+    /// What sends the next piece on `route`. The driver asks when the link has room, so a large value never waits in
     /// memory twice.
-    pub fn next_chunk(&mut self, now: Time, route: Route) -> Option<Chunk> {
+    pub fn next_piece(&mut self, now: Time, route: Route) -> Option<Action<D>> {
         let lane = self.lanes.get_mut(&route)?;
-        let (chunk, last) = lane.puts.front_mut()?.next();
+        let (chunk, sent) = lane.next_piece()?;
         lane.moved_at = now;
-        if last && let Some(put) = lane.puts.pop_front() {
-            match route {
-                // The scheduler passes it on; how that ends is its own affair.
-                Route::Scheduler => {}
-                Route::Peer(_) => drop(lane.unconfirmed.insert(put.task, put.worker)),
+        match (route, sent.grant) {
+            // How it ends there is the scheduler's affair.
+            (Route::Scheduler, Some(Grant { relay, .. })) => {
+                if sent.is_last {
+                    self.ready.insert(route);
+                }
+                Some(Action::Send(ClientToScheduler::Upload { relay, chunk }))
+            }
+            (Route::Scheduler, None) => None,
+            (Route::Peer(to), _) => {
+                if sent.is_last {
+                    lane.unconfirmed.insert(sent.task, sent.worker);
+                }
+                Some(Action::SendPeer { to, message: PeerRequest::Put(chunk) })
             }
         }
-        Some(chunk)
     }
 
     /// A worker has a value whole.
@@ -65,6 +85,11 @@ impl<D: Token> Machine<D> {
         lane.moved_at = now;
         self.ready.insert(Route::Peer(from));
     }
+}
+
+/// The value that goes this way under this number.
+fn find(lane: &mut Lane, relay: RelayId) -> Option<&mut Put> {
+    lane.puts.iter_mut().find(|put| put.grant.is_some_and(|grant| grant.relay == relay))
 }
 
 pub(super) fn push_failed<D>(task: TaskHandle, worker: PeerId) -> Action<D> {

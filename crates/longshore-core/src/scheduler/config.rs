@@ -24,6 +24,10 @@ pub struct Config {
     pub no_worker_timeout: Option<Duration>,
     /// A task fails once so many workers died running it.
     pub allowed_failures: u32,
+    /// Bytes of one value that may be on its way through the scheduler: sent by one side and not taken in by the other.
+    pub relay_window_bytes: u64,
+    /// Bytes that may be on their way through the scheduler to one client, or to one worker.
+    pub receiver_window_bytes: u64,
     /// Entries of the story.
     pub story_len_max: usize,
 }
@@ -52,6 +56,8 @@ impl Default for Config {
             no_worker_notice_after: Duration::from_secs(3),
             no_worker_timeout: None,
             allowed_failures: 3,
+            relay_window_bytes: 4 << 20,
+            receiver_window_bytes: 16 << 20,
             story_len_max: 4096,
         }
     }

@@ -4,9 +4,10 @@
 //! client is then told to push it to that worker directly.
 use super::placement::Restriction;
 use super::task::{FunctionRef, Order, Phase, Slot, State, Stored, Task};
-use super::{Actions, Machine, to_client, to_worker};
-use longshore_proto::client::{Chunk, Scatter};
-use longshore_proto::{Payload, PeerId, SchedulerToClient, SchedulerToWorker, TaskHandle};
+use super::window::Way;
+use super::{Action, Actions, Machine, to_client};
+use longshore_proto::client::Scatter;
+use longshore_proto::{Grant, Payload, PeerId, SchedulerToClient, TaskHandle, TaskId};
 use smallvec::SmallVec;
 
 impl Machine {
@@ -88,36 +89,21 @@ impl Machine {
             return;
         }
         stored.coming.push(worker);
+        let nbytes = stored.nbytes;
         self.introduce_peers_to_client(source, &[worker], out);
-        let relay = self.workers.get(worker).is_none_or(|w| w.hello.address.is_none());
-        out.push(to_client(source, SchedulerToClient::Push { id, task, worker, relay }));
+        if self.workers.get(worker).is_none_or(|w| w.hello.address.is_none()) {
+            return self.relays.open(slot, id, Way::ToWorker, worker, nbytes);
+        }
+        out.push(push(source, id, task, worker, None));
     }
 
     /// The client could not reach the worker: the value goes through here.
-    pub(super) fn on_push_failed(
-        &mut self,
-        peer: PeerId,
-        task: TaskHandle,
-        worker: PeerId,
-        out: &mut Actions,
-    ) {
+    pub(super) fn on_push_failed(&mut self, peer: PeerId, task: TaskHandle, worker: PeerId) {
         let Some(slot) = self.tasks.resolve(task) else { return };
         let id = self.tasks[slot].id;
         let State::Stored(stored) = &self.tasks[slot].state else { return };
         if stored.source == Some(peer) && stored.coming.contains(&worker) {
-            out.push(to_client(peer, SchedulerToClient::Push { id, task, worker, relay: true }));
-        }
-    }
-
-    /// A piece of a value goes through here to the workers that wait for it.
-    pub(super) fn on_upload(&mut self, peer: PeerId, chunk: Chunk, out: &mut Actions) {
-        let Some(slot) = self.tasks.resolve(chunk.task) else { return };
-        let State::Stored(stored) = &self.tasks[slot].state else { return };
-        if stored.source != Some(peer) {
-            return;
-        }
-        for worker in &stored.coming {
-            out.push(to_worker(*worker, SchedulerToWorker::Store(chunk.clone())));
+            self.relays.open(slot, id, Way::ToWorker, worker, stored.nbytes);
         }
     }
 
@@ -132,6 +118,10 @@ impl Machine {
         stored.nbytes = nbytes;
         if let Some(worker) = self.workers.get_mut(peer) {
             worker.holds.insert(slot);
+        }
+        if !self.relays.is_empty() {
+            // It may have come another way before all of it came through here.
+            self.relays.end_to(slot, peer);
         }
         if first {
             self.report_to_all(slot, out);
@@ -214,6 +204,7 @@ impl Machine {
         }
         for slot in &lost {
             self.set(*slot, State::Released);
+            self.relays.end_all_of(*slot);
         }
         let uses_lost = |t: &Task| t.inputs.iter().any(|i| lost.contains(i));
         let stranded: Vec<Slot> = self.tasks.iter().filter(|(_, t)| uses_lost(t)).map(|(s, _)| s).collect();
@@ -240,4 +231,15 @@ impl Machine {
         let state = self.tasks.get(slot).map(|t| &t.state);
         matches!(state, Some(State::Stored(s)) if s.holders.is_empty() && s.source.is_none())
     }
+}
+
+/// What tells a client to hand a value to a worker.
+pub(super) fn push(
+    client: PeerId,
+    id: TaskId,
+    task: TaskHandle,
+    worker: PeerId,
+    relay: Option<Grant>,
+) -> Action {
+    to_client(client, SchedulerToClient::Push { id, task, worker, relay })
 }

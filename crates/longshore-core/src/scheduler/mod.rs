@@ -13,7 +13,8 @@
 //! | `settle` | what nobody needs is released, failures reach dependents |
 //! | `want` | clients release, cancel, retry, detach |
 //! | `data` | values that clients put in, and copies of values |
-//! | `relay` | values that go through here to clients |
+//! | `relay` | values that go through here, to clients and to workers |
+//! | `window` | how much of them at a time |
 //! | `peer` | workers and clients come, fall silent and go |
 //! | `query` | questions about all this |
 //!
@@ -38,6 +39,7 @@ mod task;
 mod tests;
 mod validate;
 mod want;
+mod window;
 mod worker;
 
 use crate::story::Story;
@@ -50,11 +52,11 @@ use longshore_proto::{
 };
 use placement::{Classes, Ranking};
 use pulse::Pulse;
-use relay::Relay;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use table::Table;
 use task::{Slot, State};
+use window::Relays;
 use worker::Workers;
 
 pub use config::Config;
@@ -162,6 +164,8 @@ pub struct Stale {
     pub tasks: u64,
     /// Messages of a peer that is gone.
     pub peers: u64,
+    /// Messages about a value that no longer goes through here.
+    pub relays: u64,
 }
 
 /// The scheduler.
@@ -188,8 +192,8 @@ pub struct Machine {
     reclassified: bool,
     /// Questions that are answered later.
     waiting_for_workers: Vec<(PeerId, u32, u32)>,
-    /// Values on their way up, and the clients they are for.
-    relays: Vec<Relay>,
+    /// Values that go through here.
+    relays: Relays,
     /// Stored values of which the last copy may be gone.
     lost: Vec<Slot>,
     /// Tasks to look at again: somebody may have stopped needing them.
@@ -226,7 +230,7 @@ impl Machine {
             rebalance_at: None,
             reclassified: false,
             waiting_for_workers: Vec::new(),
-            relays: Vec::new(),
+            relays: Relays::new(&config),
             lost: Vec::new(),
             check: Vec::new(),
             followers: VecDeque::new(),
@@ -321,12 +325,13 @@ impl Machine {
             ClientToScheduler::Want { id } => self.on_want(peer, id, out),
             ClientToScheduler::Scatter(scatter) => self.on_scatter(peer, scatter, out),
             ClientToScheduler::Fetch { id } => self.on_fetch(peer, id, out),
-            ClientToScheduler::Upload(chunk) => self.on_upload(peer, chunk, out),
-            ClientToScheduler::PushFailed { task, worker } => self.on_push_failed(peer, task, worker, out),
+            ClientToScheduler::Upload { relay, chunk } => self.on_upload(peer, relay, chunk, out),
+            ClientToScheduler::PushFailed { task, worker } => self.on_push_failed(peer, task, worker),
             ClientToScheduler::Query { request, query } => self.on_query(peer, request, query, out),
             ClientToScheduler::Heartbeat => {}
             ClientToScheduler::Goodbye => self.on_client_goodbye(peer, out),
             ClientToScheduler::Shutdown => self.on_shutdown(out),
+            ClientToScheduler::Taken(taken) => self.on_taken(peer, taken, out),
         }
     }
 
@@ -351,10 +356,11 @@ impl Machine {
             WorkerToScheduler::Replicas { tasks } => self.on_replicas(peer, &tasks, out),
             WorkerToScheduler::Seceded { task, attempt } => self.on_seceded(peer, task, attempt),
             WorkerToScheduler::Registry { functions, last } => self.on_registry(peer, functions, last, out),
-            WorkerToScheduler::Data(chunk) => self.on_data(peer, chunk, out),
-            WorkerToScheduler::NoData { task } => self.on_no_data(peer, task, out),
+            WorkerToScheduler::Data { relay, chunk } => self.on_data(peer, relay, chunk, out),
+            WorkerToScheduler::NoData { relay, task } => self.on_no_data(peer, relay, task),
             WorkerToScheduler::Heartbeat { stored_bytes } => self.on_worker_heartbeat(peer, stored_bytes),
             WorkerToScheduler::Goodbye => self.on_worker_goodbye(peer, out),
+            WorkerToScheduler::Taken(taken) => self.on_taken(peer, taken, out),
         }
     }
 }

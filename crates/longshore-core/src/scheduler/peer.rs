@@ -124,7 +124,7 @@ impl Machine {
         let Some(client) = self.clients.remove(peer) else { return };
         self.story.note(self.now, "client gone", u64::from(peer.0));
         self.waiting_for_workers.retain(|(p, ..)| *p != peer);
-        self.relays.retain(|r| r.client != peer);
+        self.relays.lose_peer(peer);
         if client.wants_len == 0 && client.sources_len == 0 {
             return;
         }
@@ -153,7 +153,7 @@ impl Machine {
         held.sort_unstable();
         held.into_iter().for_each(|slot| self.lose_replica(slot, peer));
         self.lose_pushes(peer, out);
-        self.lose_relays(peer, None, out);
+        self.relays.lose_peer(peer);
         for slot in worker.assigned {
             let was_ahead =
                 matches!(self.tasks[slot].state, State::Assigned { phase: Phase::Ahead { .. }, .. });

@@ -1,89 +1,115 @@
-//! Stored values that go through the scheduler, to clients who cannot reach the workers that have them.
+//! Values that go through the scheduler: to clients that cannot reach the workers that have them, and to workers that the
+//! client who put a value in cannot reach.
 //!
-//! A value is sent up once at a time, by one holder, to all clients that asked before it began; those that ask meanwhile have
-//! their turn afterwards. When the holder is lost another one starts from the beginning.
+//! Each goes from one sender to one receiver, in pieces, never more of them at a time than the receiver's [windows](super::window)
+//! allow. When a worker that sends is lost, another one starts from the beginning.
+use super::data::push;
 use super::task::{Slot, State};
-use super::{Actions, Machine, to_client, to_worker};
+use super::window::{BadPart, Part, Passed, Way};
+use super::{Actions, CloseReason, Machine, to_client, to_worker};
 use longshore_proto::client::Chunk;
-use longshore_proto::{PeerId, SchedulerToClient, SchedulerToWorker, TaskHandle, TaskId};
+use longshore_proto::{
+    Grant, PeerId, RelayId, SchedulerToClient, SchedulerToWorker, Taken, TaskHandle, TaskId,
+};
 
-/// One client that wants one value.
-#[derive(Copy, Clone, Debug)]
-pub(super) struct Relay {
-    pub(super) slot: Slot,
-    pub(super) client: PeerId,
-    /// Worker that is sending it up; `None` until it is this client's turn.
-    pub(super) holder: Option<PeerId>,
-}
+const BAD_PART: CloseReason = CloseReason::Protocol("a piece of a value that was not due");
 
 impl Machine {
-    /// A client wants a stored value through here.
+    /// A client wants a stored value through here, from the beginning.
     pub(super) fn on_fetch(&mut self, client: PeerId, id: TaskId, out: &mut Actions) {
         let Some(slot) = self.tasks.find(id) else { return self.on_want(client, id, out) };
-        if !matches!(self.tasks[slot].state, State::Stored(_)) {
-            return self.report(slot, client, out);
-        }
-        if self.relays.iter().any(|r| r.slot == slot && r.client == client) {
-            return;
-        }
-        self.relays.push(Relay { slot, client, holder: None });
-        self.start_relays(slot, out);
+        let State::Stored(stored) = &self.tasks[slot].state else { return self.report(slot, client, out) };
+        self.relays.open(slot, id, Way::ToClient, client, stored.nbytes);
     }
 
-    /// Has the value sent up for all that wait for it, unless it is on its way for others.
-    fn start_relays(&mut self, slot: Slot, out: &mut Actions) {
-        if self.relays.iter().any(|r| r.slot == slot && r.holder.is_some()) {
-            return;
+    /// Does what is due: tells of what is off, and begins what there is room for.
+    pub(super) fn move_relays(&mut self, out: &mut Actions) {
+        for (peer, relay) in self.relays.take_ended() {
+            if self.workers.get(peer).is_some() {
+                out.push(to_worker(peer, SchedulerToWorker::EndRelay { relay }));
+            } else if self.clients.get(peer).is_some() {
+                out.push(to_client(peer, SchedulerToClient::EndRelay { relay }));
+            }
         }
-        let first = match self.tasks.get(slot).map(|t| &t.state) {
-            Some(State::Stored(stored)) => stored.holders.first().copied(),
-            _ => None,
-        };
-        let Some(holder) = first else {
-            // It was lost. The clients were told, and ask again once it is there again.
-            return self.relays.retain(|r| r.slot != slot);
-        };
-        let mut anybody = false;
-        for relay in self.relays.iter_mut().filter(|r| r.slot == slot) {
-            relay.holder = Some(holder);
-            anybody = true;
-        }
-        if anybody {
-            out.push(to_worker(holder, SchedulerToWorker::Upload { task: self.tasks.handle(slot) }));
+        while let Some(relay) = self.relays.next_to_begin() {
+            self.begin_relay(relay, out);
         }
     }
 
-    /// A piece of a value for clients.
-    pub(super) fn on_data(&mut self, peer: PeerId, chunk: Chunk, out: &mut Actions) {
-        let Some(slot) = self.tasks.resolve(chunk.task) else { return };
-        let id = self.tasks[slot].id;
-        let served = |r: &Relay| r.slot == slot && r.holder == Some(peer);
-        for relay in self.relays.iter().filter(|r| served(r)) {
-            out.push(to_client(relay.client, SchedulerToClient::Data { id, chunk: chunk.clone() }));
+    fn begin_relay(&mut self, number: RelayId, out: &mut Actions) {
+        let Some(relay) = self.relays.get(number) else { return };
+        let (slot, id, way, receiver) = (relay.slot, relay.id, relay.way, relay.receiver);
+        let Some(sender) = self.relay_sender(slot, way, receiver) else {
+            // It was lost. Who asked for it was told, and asks again once it is there again.
+            return self.relays.give_up(number);
+        };
+        let grant = self.relays.begin(number, sender);
+        self.story.note(self.now, "relay", number.0);
+        let task = self.tasks.handle(slot);
+        out.push(match way {
+            Way::ToClient => to_worker(sender, SchedulerToWorker::Upload { task, grant }),
+            Way::ToWorker => push(sender, id, task, receiver, Some(grant)),
+        });
+    }
+
+    /// Who can send a value that is to go through here.
+    fn relay_sender(&self, slot: Slot, way: Way, receiver: PeerId) -> Option<PeerId> {
+        let State::Stored(stored) = &self.tasks.get(slot)?.state else { return None };
+        match way {
+            Way::ToClient => stored.holders.first().copied(),
+            Way::ToWorker => stored.source.filter(|_| stored.coming.contains(&receiver)),
         }
-        if chunk.offset.saturating_add(chunk.bytes.nbytes() as u64) >= chunk.total {
-            self.relays.retain(|r| !served(r));
-            self.start_relays(slot, out);
+    }
+
+    /// A piece of a value for a client.
+    pub(super) fn on_data(&mut self, peer: PeerId, relay: RelayId, chunk: Box<Chunk>, out: &mut Actions) {
+        match self.relays.receive(relay, peer, part(&chunk)) {
+            Ok(Passed::To(client, id)) => {
+                out.push(to_client(client, SchedulerToClient::Data { id, relay, chunk }));
+            }
+            Ok(Passed::Late) => self.stale.relays += 1,
+            Err(BadPart) => self.eject_worker(peer, BAD_PART, out),
+        }
+    }
+
+    /// A piece of a value for a worker.
+    pub(super) fn on_upload(&mut self, peer: PeerId, relay: RelayId, chunk: Chunk, out: &mut Actions) {
+        match self.relays.receive(relay, peer, part(&chunk)) {
+            Ok(Passed::To(worker, _)) => {
+                out.push(to_worker(worker, SchedulerToWorker::Store { relay: Some(relay), chunk }));
+            }
+            Ok(Passed::Late) => self.stale.relays += 1,
+            Err(BadPart) => self.eject_client(peer, BAD_PART, out),
         }
     }
 
     /// The worker does not have the value that it was to send up.
-    pub(super) fn on_no_data(&mut self, peer: PeerId, task: TaskHandle, out: &mut Actions) {
-        let Some(slot) = self.tasks.resolve(task) else { return };
-        self.lose_replica(slot, peer);
-        self.lose_relays(peer, Some(slot), out);
+    pub(super) fn on_no_data(&mut self, peer: PeerId, relay: RelayId, task: TaskHandle) {
+        if let Some(slot) = self.tasks.resolve(task) {
+            self.lose_replica(slot, peer);
+        }
+        let is_its = self.relays.get(relay).is_some_and(|r| r.sender == Some(peer) && r.is_live());
+        if is_its {
+            self.relays.begin_anew(relay);
+        } else {
+            self.stale.relays += 1;
+        }
     }
 
-    /// What the worker was sending up, or one value of it, is sent by another.
-    pub(super) fn lose_relays(&mut self, peer: PeerId, only: Option<Slot>, out: &mut Actions) {
-        let mut slots = Vec::new();
-        for relay in &mut self.relays {
-            if relay.holder == Some(peer) && only.is_none_or(|slot| slot == relay.slot) {
-                relay.holder = None;
-                slots.push(relay.slot);
-            }
-        }
-        slots.dedup();
-        slots.into_iter().for_each(|slot| self.start_relays(slot, out));
+    /// A receiver took pieces in, so that more may be on its way to it.
+    pub(super) fn on_taken(&mut self, peer: PeerId, taken: Taken, out: &mut Actions) {
+        let Some((sender, grant)) = self.relays.take(peer, taken) else { return };
+        self.grant(sender, grant, out);
     }
+
+    fn grant(&self, sender: PeerId, grant: Grant, out: &mut Actions) {
+        out.push(match self.workers.get(sender) {
+            Some(_) => to_worker(sender, SchedulerToWorker::Grant(grant)),
+            None => to_client(sender, SchedulerToClient::Grant(grant)),
+        });
+    }
+}
+
+fn part(chunk: &Chunk) -> Part {
+    Part { total: chunk.total, offset: chunk.offset, nbytes: chunk.bytes.nbytes() as u64 }
 }

@@ -176,7 +176,7 @@ impl Machine {
         // It made the value itself, and had let go of it before a task came that had been sent ahead of it.
         if let State::Inline(value) = &self.tasks[slot].state {
             let chunk = Chunk { task, total: value.nbytes() as u64, offset: 0, bytes: value.clone().into() };
-            return out.push(to_worker(peer, SchedulerToWorker::Store(chunk)));
+            return out.push(to_worker(peer, SchedulerToWorker::Store { relay: None, chunk }));
         }
         self.take_back_users(peer, slot, out);
     }

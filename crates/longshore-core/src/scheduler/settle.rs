@@ -24,12 +24,18 @@ impl Machine {
                 self.recall(slot, out);
             } else if let Some(slot) = self.check.pop() {
                 self.check(slot, out);
+            } else {
+                self.move_relays(out);
             }
         }
     }
 
     fn is_settled(&self) -> bool {
-        self.check.is_empty() && self.recalls.is_empty() && self.failing.is_empty() && self.lost.is_empty()
+        self.check.is_empty()
+            && self.recalls.is_empty()
+            && self.failing.is_empty()
+            && self.lost.is_empty()
+            && self.relays.is_settled()
     }
 
     /// Ends a pending task without a value.
@@ -120,14 +126,12 @@ impl Machine {
             self.tasks[*input].users -= 1;
             self.check.push(*input);
         }
-        if !self.relays.is_empty() {
-            self.relays.retain(|r| r.slot != slot);
-        }
     }
 
     /// Tells everybody who has a stored value to drop it.
     pub(super) fn drop_stored(&mut self, slot: Slot, stored: &Stored, out: &mut Actions) {
         let task = self.tasks.handle(slot);
+        self.relays.end_all_of(slot);
         for holder in stored.holders.iter().chain(&stored.coming) {
             self.release_on(*holder, slot, task);
         }

@@ -1,7 +1,7 @@
 //! Everything that must be true between events. Tests and the simulator check it after each.
 use super::Machine;
-use super::relay::Relay;
 use super::task::{Counts, FunctionRef, Phase, Slot, State, Task};
+use super::window::{Relay, Stage, Way};
 use longshore_proto::PeerId;
 
 impl Machine {
@@ -132,15 +132,22 @@ impl Machine {
     }
 
     fn check_relays(&self) -> Result<(), String> {
-        self.relays.iter().try_for_each(|relay| {
-            ensure(self.tasks.get(relay.slot).is_some(), || format!("{relay:?} of a task that is gone"))?;
-            ensure(self.clients.get(relay.client).is_some(), || {
-                format!("{relay:?} for a client that is gone")
-            })?;
-            let on_its_way =
-                |r: &Relay| r.slot == relay.slot && r.holder.is_some_and(|h| self.workers.get(h).is_some());
-            ensure(self.relays.iter().any(on_its_way), || format!("{relay:?} waits for nobody"))
-        })
+        self.relays.fault().map_or(Ok(()), Err)?;
+        self.relays
+            .live()
+            .try_for_each(|relay| self.check_relay(relay).map_err(|e| format!("{e}: {relay:?}")))
+    }
+
+    fn check_relay(&self, relay: &Relay) -> Result<(), String> {
+        let is_stored = self.tasks.get(relay.slot).is_some_and(|t| matches!(t.state, State::Stored(_)));
+        ensure(is_stored, || "a relay of what is not there".into())?;
+        let is_client = |p: PeerId| self.clients.get(p).is_some();
+        let is_worker = |p: PeerId| self.workers.get(p).is_some();
+        let is_there = |p: PeerId| if relay.way == Way::ToClient { is_client(p) } else { is_worker(p) };
+        ensure(is_there(relay.receiver), || "a relay to nobody".into())?;
+        let sends = |p: PeerId| if relay.way == Way::ToClient { is_worker(p) } else { is_client(p) };
+        let is_sent = relay.stage != Stage::Running || relay.sender.is_some_and(sends);
+        ensure(is_sent, || "a relay from nobody".into())
     }
 
     fn check_clients(&self) -> Result<(), String> {

@@ -46,6 +46,9 @@ impl Machine {
         if let Some(client) = self.clients.get_mut(peer) {
             client.wants_len -= gone;
         }
+        if !self.relays.is_empty() {
+            self.relays.end_to(slot, peer);
+        }
         self.check.push(slot);
     }
 

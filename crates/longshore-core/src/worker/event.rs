@@ -1,7 +1,7 @@
 //! What goes into the worker's machine and what comes out of it.
 use longshore_proto::{
-    Attempt, FunctionIndex, Payload, PeerId, PeerReply, PeerRequest, SchedulerToWorker, TaskFailure,
-    TaskHandle, TaskId, WorkerToScheduler,
+    Attempt, FunctionIndex, Grant, Payload, PeerId, PeerReply, PeerRequest, RelayId, SchedulerToWorker,
+    TaskFailure, TaskHandle, TaskId, WorkerToScheduler,
 };
 use std::fmt;
 
@@ -190,13 +190,19 @@ pub enum Action {
         /// The caller.
         caller: CallerId,
     },
-    /// Send this value to the scheduler, in pieces.
+    /// Send this value to the scheduler, in pieces and as far as is granted.
     Upload {
+        /// How much of it for now.
+        grant: Grant,
         /// The value's task.
         task: TaskHandle,
         /// The value.
         value: Payload,
     },
+    /// More of a value may be sent to the scheduler.
+    Grant(Grant),
+    /// Nothing more of a value is to be sent to the scheduler.
+    EndUpload(RelayId),
     /// Let go of these. They may run a user's destructors, so the driver chooses where.
     Discard(Vec<Payload>),
     /// The worker's life is over: flush what was said and stop. The machine ignores all that comes after.

@@ -35,7 +35,7 @@ pub use event::{Action, CallerId, Event, Exit, Outcome, Run, Settings, Stats};
 use crate::assembly::Assembly;
 use crate::story::Story;
 use fetch::Fetches;
-use longshore_proto::{Attempt, TaskHandle, Time, WorkerToScheduler};
+use longshore_proto::{Attempt, RelayId, TaskHandle, Time, WorkerToScheduler};
 use memory::Values;
 use pace::Functions;
 use roster::Roster;
@@ -51,6 +51,7 @@ pub type Actions = Vec<Action>;
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Giver {
     Scheduler,
+    Relay(RelayId),
     Caller(CallerId),
 }
 

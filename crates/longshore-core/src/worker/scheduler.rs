@@ -4,8 +4,8 @@ use super::task::{State, Task};
 use super::{Action, Actions, Exit, Giver, Machine};
 use longshore_proto::client::Chunk;
 use longshore_proto::{
-    Assign, Attempt, FailureKind, Input, InputSource, Payload, PeerId, SchedulerToWorker, TaskFailure,
-    TaskHandle, Time, WorkerToScheduler,
+    Assign, Attempt, FailureKind, Input, InputSource, Payload, PeerId, RelayId, SchedulerToWorker, Taken,
+    TaskFailure, TaskHandle, Time, WorkerToScheduler,
 };
 use smallvec::SmallVec;
 
@@ -29,11 +29,13 @@ impl Machine {
             SchedulerToWorker::Retract { task, attempt } => self.on_retract(now, task, attempt, out),
             SchedulerToWorker::Cancel { task, attempt } => self.on_cancel(now, task, attempt, out),
             SchedulerToWorker::Holders { task, holders } => self.on_holders(task, &holders, out),
-            SchedulerToWorker::Upload { task } => out.push(match self.values.get(task) {
-                Some(value) => Action::Upload { task, value: value.clone() },
-                None => Action::ToScheduler(WorkerToScheduler::NoData { task }),
+            SchedulerToWorker::Upload { task, grant } => out.push(match self.values.get(task) {
+                Some(value) => Action::Upload { grant, task, value: value.clone() },
+                None => Action::ToScheduler(WorkerToScheduler::NoData { relay: grant.relay, task }),
             }),
-            SchedulerToWorker::Store(chunk) => self.on_store(now, chunk, out),
+            SchedulerToWorker::Grant(grant) => out.push(Action::Grant(grant)),
+            SchedulerToWorker::EndRelay { relay } => self.on_end_relay(relay, out),
+            SchedulerToWorker::Store { relay, chunk } => self.on_store(now, relay, chunk, out),
             SchedulerToWorker::Heartbeat => {
                 let stored_bytes = self.values.stored_bytes();
                 out.push(Action::ToScheduler(WorkerToScheduler::Heartbeat { stored_bytes }));
@@ -160,7 +162,7 @@ impl Machine {
             let value = self.values.remove(*task);
             let was_here = value.is_some();
             discard(value, out);
-            let was_coming = self.gifts.remove(&(Giver::Scheduler, *task)).is_some();
+            let was_coming = !self.gifts.is_empty() && self.drop_gifts_of(*task);
             if let Some(want) = self.fetches.wants.get_mut(task) {
                 want.released = true;
             } else if !was_here && !was_coming {
@@ -180,8 +182,30 @@ impl Machine {
         }
     }
 
-    fn on_store(&mut self, now: Time, chunk: Chunk, out: &mut Actions) {
-        let (task, key, total) = (chunk.task, (Giver::Scheduler, chunk.task), chunk.total);
+    /// Forgets what came so far of a value that comes through the scheduler; whether there was something.
+    fn drop_gifts_of(&mut self, task: TaskHandle) -> bool {
+        let before = self.gifts.len();
+        self.gifts.retain(|(giver, of), _| *of != task || matches!(giver, Giver::Caller(_)));
+        self.gifts.len() < before
+    }
+
+    /// One end of a relay is gone, or nobody needs the value: no more of it goes up, or comes down.
+    fn on_end_relay(&mut self, relay: RelayId, out: &mut Actions) {
+        let before = self.gifts.len();
+        self.gifts.retain(|(giver, _), _| *giver != Giver::Relay(relay));
+        if self.gifts.len() == before {
+            out.push(Action::EndUpload(relay));
+        }
+    }
+
+    fn on_store(&mut self, now: Time, relay: Option<RelayId>, chunk: Chunk, out: &mut Actions) {
+        let (task, total) = (chunk.task, chunk.total);
+        let key = (relay.map_or(Giver::Scheduler, Giver::Relay), task);
+        if let Some(relay) = relay {
+            let until = chunk.offset.saturating_add(chunk.bytes.nbytes() as u64);
+            let taken = Taken { relay, until, is_all: until >= total };
+            out.push(Action::ToScheduler(WorkerToScheduler::Taken(taken)));
+        }
         let is_too_large = chunk.offset == 0 && total > self.settings.value_bytes_max;
         match self.add_piece(key, chunk) {
             Ok(Some(value)) => self.keep_copy(now, task, value, out),

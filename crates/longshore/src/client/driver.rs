@@ -389,8 +389,8 @@ impl Driver {
         let routes: Vec<Route> = self.core.machine.sending().collect();
         for route in routes {
             while self.has_room(route) {
-                let Some(chunk) = self.core.machine.next_chunk(now, route) else { break };
-                self.talk(now, route.message(chunk));
+                let Some(action) = self.core.machine.next_piece(now, route) else { break };
+                self.talk(now, action);
             }
         }
     }

@@ -43,7 +43,7 @@ carriers! {
     PeerRequest, true, PeerRequest::Put(chunk) => chunk;
     PeerReply, true, PeerReply::Data(chunk) => chunk;
     SchedulerToClient, true, SchedulerToClient::Data { chunk, .. } => chunk;
-    SchedulerToWorker, true, SchedulerToWorker::Store(chunk) => chunk;
-    ClientToScheduler, false, ClientToScheduler::Upload(chunk) => chunk;
-    WorkerToScheduler, false, WorkerToScheduler::Data(chunk) => chunk;
+    SchedulerToWorker, true, SchedulerToWorker::Store { chunk, .. } => chunk;
+    ClientToScheduler, false, ClientToScheduler::Upload { chunk, .. } => chunk;
+    WorkerToScheduler, false, WorkerToScheduler::Data { chunk, .. } => chunk;
 }

@@ -18,7 +18,8 @@ use std::time::Duration;
 const READ_BYTES_PER_TURN_MAX: u64 = 8 * 1024 * 1024;
 /// How long a closed link may take to be flushed and to be closed by the other side too.
 const CLOSE_MS_MAX: u64 = 5_000;
-/// What may wait for one slow peer by default.
+/// What may wait for one slow peer by default. Values that go through the scheduler do not come near it, because they wait at
+/// their senders; whoever is cut by it takes in nothing while messages pile up.
 pub(crate) const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What a set reports about one of its links.

@@ -8,8 +8,8 @@ use hashbrown::HashMap;
 use longshore_core::scheduler::{Action, Actions, CloseReason, Event, Machine};
 use longshore_proto::handshake::Role;
 use longshore_proto::{
-    ClientToScheduler, FailureKind, PeerId, Reject, SchedulerToClient, SchedulerToWorker, TaskFailure, Time,
-    Welcome, WorkerToScheduler,
+    ClientToScheduler, FailureKind, PeerId, Reject, SchedulerToClient, SchedulerToWorker, Taken, TaskFailure,
+    Time, Welcome, WorkerToScheduler,
 };
 use longshore_rt::{DynRuntime, Runtime};
 use std::future::Future;
@@ -169,9 +169,12 @@ impl Driver {
     }
 
     fn send_to_client(&mut self, peer: PeerId, mut message: SchedulerToClient) {
-        let id = match &message {
-            SchedulerToClient::Done { id, .. } | SchedulerToClient::Data { id, .. } => Some(*id),
-            _ => None,
+        let (id, taken) = match &message {
+            SchedulerToClient::Done { id, .. } => (Some(*id), None),
+            SchedulerToClient::Data { id, relay, chunk } => {
+                (Some(*id), Some(Taken { relay: *relay, until: chunk.total, is_all: true }))
+            }
+            _ => (None, None),
         };
         let leaves = self.clients.get(peer).is_some_and(|link| !link.is_local());
         let encoded = if leaves { departure::encode_chunk(&mut message) } else { Ok(()) };
@@ -179,6 +182,10 @@ impl Driver {
         let Err(words) = sent else { return };
         tracing::warn!(peer = peer.0, words, "a message to a client could not be sent");
         let Some(id) = id else { return };
+        if let Some(taken) = taken {
+            // It will not be told of by the client, and others wait for their turn.
+            self.unsaid.push(Event::FromClient { peer, message: ClientToScheduler::Taken(taken) });
+        }
         let failure = Box::new(unsent(id, &words));
         // A failure of bounded length always fits.
         let _ = self.clients.send(peer, SchedulerToClient::Failed { id, failure });

@@ -5,7 +5,8 @@ use super::desk::{Desk, Papers};
 use super::functions::Functions;
 use super::inbox::{Encoded, Mail};
 use super::peers::Peers;
-use super::serve::{Piece, Sender, encode_here};
+use super::serve::encode_here;
+use super::uploads::Uploads;
 use crate::alarm::Alarm;
 use crate::context::Home;
 use crate::function::Run as HowToRun;
@@ -14,7 +15,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use longshore_core::worker::{Action, Actions, Event, Exit, Outcome, Run};
 use longshore_proto::client::Chunk;
-use longshore_proto::{Attempt, Payload, TaskHandle, Time, WorkerToScheduler};
+use longshore_proto::{Attempt, Grant, Payload, TaskHandle, Time, WorkerToScheduler};
 use longshore_rt::{Instant, Runtime, RuntimeExt, Task};
 use std::future::Future;
 use std::pin::Pin;
@@ -32,7 +33,7 @@ pub(super) struct Driver {
     home: Arc<Home>,
     desk: Arc<Desk>,
     incarnation: u64,
-    uploads: Sender,
+    uploads: Uploads,
     peers: Peers,
     callers: Callers,
     acceptor: Option<Acceptor>,
@@ -64,7 +65,7 @@ impl Driver {
     pub(super) fn new(parts: Parts) -> Self {
         let rt = &parts.home.rt;
         Driver {
-            uploads: Sender::default(),
+            uploads: Uploads::default(),
             callers: Callers::new(rt),
             acceptor: Some(parts.acceptor),
             asynchronous: HashMap::default(),
@@ -185,7 +186,9 @@ impl Driver {
                     callers.serve(caller, task, value, &mut |value| encode_elsewhere(home, encodings, value));
                 }
                 Action::DropCaller { caller } => self.callers.drop_caller(caller),
-                Action::Upload { task, value } => self.upload(papers, task, value),
+                Action::Upload { grant, task, value } => self.upload(papers, grant, task, value),
+                Action::Grant(grant) => self.uploads.grant(grant),
+                Action::EndUpload(relay) => self.uploads.end(relay),
                 Action::Discard(values) => self.discard(values),
                 Action::Exit(exit) => self.begin_to_leave(exit),
             }
@@ -217,18 +220,15 @@ impl Driver {
         self.asynchronous.remove(&(task, attempt));
     }
 
-    fn upload(&mut self, papers: &mut Papers, task: TaskHandle, value: Payload) {
+    fn upload(&mut self, papers: &mut Papers, grant: Grant, task: TaskHandle, value: Payload) {
         if papers.scheduler.is_local() {
+            // Handing it over costs no memory, whoever it is for.
             let total = value.nbytes() as u64;
-            return papers.tell_now(WorkerToScheduler::Data(Chunk {
-                task,
-                total,
-                offset: 0,
-                bytes: value.into(),
-            }));
+            let chunk = Box::new(Chunk { task, total, offset: 0, bytes: value.into() });
+            return papers.tell_now(WorkerToScheduler::Data { relay: grant.relay, chunk });
         }
         let Driver { uploads, home, encodings, .. } = self;
-        uploads.push(task, value, &mut |value| encode_elsewhere(home, encodings, value));
+        uploads.push(grant, task, value, &mut |value| encode_elsewhere(home, encodings, value));
     }
 
     fn discard(&self, values: Vec<Payload>) {
@@ -241,11 +241,8 @@ impl Driver {
 
     /// Sends what is to be sent, as far as sockets take it.
     fn flush(&mut self, papers: &mut Papers, now: Time, cx: &mut Context<'_>) {
-        while let Some(piece) = self.uploads.next(papers.scheduler.backlog_bytes()) {
-            papers.tell_now(match piece {
-                Piece::Data(chunk) => WorkerToScheduler::Data(chunk),
-                Piece::Unavailable(task) => WorkerToScheduler::NoData { task },
-            });
+        while let Some(message) = self.uploads.next(papers.scheduler.backlog_bytes()) {
+            papers.tell_now(message);
         }
         papers.flush(now, cx);
         if self.uploads.has_room(papers.scheduler.backlog_bytes()) {

@@ -24,6 +24,7 @@ mod peers;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 pub use builder::WorkerBuilder;
 pub use compute::Compute;

@@ -4,8 +4,8 @@
 use super::compute::drop_quietly;
 use longshore_proto::client::Chunk;
 use longshore_proto::limit::CHUNK_BYTES;
-use longshore_proto::piece::end_of_piece;
-use longshore_proto::{Payload, Rope, TaskHandle};
+use longshore_proto::piece::end_of_granted_piece;
+use longshore_proto::{Payload, Piece as Bytes, Rope, TaskHandle};
 use std::collections::VecDeque;
 
 /// Pieces are added to a link until so much waits there.
@@ -19,14 +19,23 @@ pub(super) struct Sender {
     queue: VecDeque<(TaskHandle, Form)>,
 }
 
+/// A value that is to be sent, as it is now.
 #[derive(Debug)]
-enum Form {
+pub(super) enum Form {
     /// Being encoded, under this number.
     Encoding(u64),
-    /// The bytes, and how many of them were sent.
-    Bytes(Rope, usize),
+    /// Encoded.
+    Bytes(Pieces),
     /// It cannot be encoded.
     Failed,
+}
+
+/// What is left of an encoded value.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    bytes: Rope,
+    /// Where the next piece begins; `None` once there is none.
+    next: Option<usize>,
 }
 
 /// What to send next.
@@ -40,18 +49,12 @@ pub(super) enum Piece {
 impl Sender {
     /// Adds a value. `encode` starts encoding one elsewhere and says under which number its result will come.
     pub(super) fn push(&mut self, task: TaskHandle, value: Payload, encode: &mut dyn FnMut(Payload) -> u64) {
-        let is_large = matches!(value, Payload::Local(_)) && value.nbytes() > ENCODE_HERE_BYTES_MAX;
-        let form = if is_large { Form::Encoding(encode(value)) } else { Form::of(task, &encode_here(value)) };
-        self.queue.push_back((task, form));
+        self.queue.push_back((task, Form::begin(task, value, encode)));
     }
 
     /// An encoding is done. Whether it was one of these.
     pub(super) fn encoded(&mut self, number: u64, result: &Result<Rope, String>) -> bool {
-        let waiting =
-            self.queue.iter_mut().find(|(_, form)| matches!(form, Form::Encoding(n) if *n == number));
-        let Some((task, form)) = waiting else { return false };
-        *form = Form::of(*task, result);
-        true
+        self.queue.iter_mut().any(|(task, form)| form.encoded(*task, number, result))
     }
 
     /// The next piece, if there is one and the link, for which so much waits, has room.
@@ -61,22 +64,18 @@ impl Sender {
         }
         let (task, form) = self.queue.front_mut()?;
         let task = *task;
-        let Form::Bytes(bytes, sent) = form else {
+        let Form::Bytes(bytes) = form else {
             let is_failed = matches!(form, Form::Failed);
             return is_failed.then(|| {
                 self.queue.pop_front();
                 Piece::Unavailable(task)
             });
         };
-        let total = bytes.nbytes();
-        let (offset, end) = (*sent, end_of_piece(*sent, bytes.head_nbytes(), total));
-        let piece = Payload::from(bytes.slice(offset, end)).into();
-        let chunk = Chunk { task, total: total as u64, offset: offset as u64, bytes: piece };
-        *sent = end;
-        if end == total {
+        let (offset, piece, total) = bytes.next(usize::MAX)?;
+        if bytes.is_sent() {
             self.queue.pop_front();
         }
-        Some(Piece::Data(chunk))
+        Some(Piece::Data(Chunk { task, total, offset, bytes: piece }))
     }
 
     /// Whether [`next`](Self::next) would give something.
@@ -95,14 +94,49 @@ impl Sender {
 }
 
 impl Form {
+    /// A value to be sent. `encode` starts encoding one elsewhere and says under which number its result will come.
+    pub(super) fn begin(task: TaskHandle, value: Payload, encode: &mut dyn FnMut(Payload) -> u64) -> Form {
+        let is_large = matches!(value, Payload::Local(_)) && value.nbytes() > ENCODE_HERE_BYTES_MAX;
+        if is_large { Form::Encoding(encode(value)) } else { Form::of(task, &encode_here(value)) }
+    }
+
+    /// An encoding is done. Whether it was this one.
+    pub(super) fn encoded(&mut self, task: TaskHandle, number: u64, result: &Result<Rope, String>) -> bool {
+        let is_this = matches!(self, Form::Encoding(n) if *n == number);
+        if is_this {
+            *self = Form::of(task, result);
+        }
+        is_this
+    }
+
     fn of(task: TaskHandle, encoded: &Result<Rope, String>) -> Form {
         match encoded {
-            Ok(bytes) => Form::Bytes(bytes.clone(), 0),
+            Ok(bytes) => Form::Bytes(Pieces { bytes: bytes.clone(), next: Some(0) }),
             Err(reason) => {
                 tracing::error!(?task, reason, "a stored value cannot be sent");
                 Form::Failed
             }
         }
+    }
+}
+
+impl Pieces {
+    /// Where the next piece begins and ends, if it may be sent when nothing beyond `until` may.
+    pub(super) fn next_end(&self, until: usize) -> Option<(usize, usize)> {
+        let from = self.next?;
+        let end = end_of_granted_piece(from, self.bytes.head_nbytes(), self.bytes.nbytes(), until)?;
+        Some((from, end))
+    }
+
+    /// The next piece: where it begins, its bytes, and the size of the whole value.
+    pub(super) fn next(&mut self, until: usize) -> Option<(u64, Bytes, u64)> {
+        let ((from, end), total) = (self.next_end(until)?, self.bytes.nbytes());
+        self.next = (end < total).then_some(end);
+        Some((from as u64, Payload::from(self.bytes.slice(from, end)).into(), total as u64))
+    }
+
+    pub(super) fn is_sent(&self) -> bool {
+        self.next.is_none()
     }
 }
 

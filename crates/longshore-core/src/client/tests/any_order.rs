@@ -29,7 +29,7 @@ fn step() -> impl Strategy<Value = Step> {
         task.clone().prop_map(Step::Want),
         (0usize..8).prop_map(Step::Drop),
         task.clone().prop_map(Step::Await),
-        (task.clone(), 0u8..8, peer.clone()).prop_map(|(t, k, p)| Step::Hear(t, k, p)),
+        (task.clone(), 0u8..10, peer.clone()).prop_map(|(t, k, p)| Step::Hear(t, k, p)),
         (peer.clone(), 0u8..2).prop_map(|(p, k)| Step::Peer(p, k)),
         (peer.clone(), task.clone(), 0u64..4, 0u64..4, 0usize..4)
             .prop_map(|(from, task, total, offset, len)| Step::Data { from, task, total, offset, len }),
@@ -59,8 +59,13 @@ fn said(t: u32, kind: u8, p: u32) -> SchedulerToClient {
             SchedulerToClient::Failed { id: task, failure: Box::new(failure) }
         }
         4 => named(p),
-        5 => SchedulerToClient::Push { id: task, task: handle(t), worker: PeerId(p), relay: p == 0 },
+        5 => {
+            let relay = (p == 0).then_some(Grant { relay: RelayId(u64::from(t)), until: 1_000 });
+            SchedulerToClient::Push { id: task, task: handle(t), worker: PeerId(p), relay }
+        }
         6 => SchedulerToClient::Dropped { id: task },
+        7 => SchedulerToClient::Grant(Grant { relay: RelayId(u64::from(t)), until: 2_000 }),
+        8 => SchedulerToClient::EndRelay { relay: RelayId(u64::from(t)) },
         _ => SchedulerToClient::Peer { peer: PeerId(p), address: None },
     }
 }
@@ -109,7 +114,8 @@ impl Model {
             }
             Step::Relay { task, total, offset, len } => {
                 let chunk = chunk(task, total, offset, &[7; 4][..len]);
-                Event::Scheduler(SchedulerToClient::Data { id: id(u64::from(task)), chunk })
+                let (id, relay) = (id(u64::from(task)), RelayId(1));
+                Event::Scheduler(SchedulerToClient::Data { id, relay, chunk: Box::new(chunk) })
             }
             Step::Absent(p, t) => {
                 Event::Peer { from: PeerId(p), reply: PeerReply::Absent { task: handle(t) } }
@@ -121,7 +127,7 @@ impl Model {
             Step::Chunks => {
                 let routes: Vec<Route> = self.bench.machine.sending().collect();
                 for route in routes {
-                    assert!(self.bench.machine.next_chunk(self.bench.now, route).is_some());
+                    assert!(self.bench.machine.next_piece(self.bench.now, route).is_some());
                     self.bench.machine.validate();
                 }
                 return None;

@@ -58,8 +58,7 @@ fn a_worker_that_cannot_be_dialled_is_passed_over() {
     assert_eq!(b.event(Event::Awaited(id(2))), [dial(10)]);
     assert_eq!(b.event(Event::PeerDown(PeerId(10))), [dial(11)]);
     assert_eq!(b.event(Event::PeerDown(PeerId(11))), [relay()]);
-    let data = SchedulerToClient::Data { id: id(2), chunk: chunk(2, 1, 0, b"r") };
-    assert_eq!(b.hear(data), [value(&f, b"r")]);
+    assert_eq!(b.hear(relayed(1, 0, b"r")), [taken(1, true), value(&f, b"r")]);
 }
 
 #[test]
@@ -154,4 +153,24 @@ fn pieces_that_do_not_fit_are_counted_and_harm_nothing() {
     assert_eq!(b.peer(77, data(2, 4, 2, b"cd")), []);
     assert_eq!(b.machine.stale(), 6);
     assert_eq!(b.peer(10, data(2, 4, 2, b"cd")), [value(&f, b"abcd")]);
+}
+
+/// A piece of the stored value, through the scheduler.
+fn relayed(total: u64, offset: u64, bytes: &[u8]) -> SchedulerToClient {
+    SchedulerToClient::Data { id: id(2), relay: RelayId(5), chunk: Box::new(chunk(2, total, offset, bytes)) }
+}
+
+fn taken(until: u64, is_all: bool) -> Action<T> {
+    Action::Send(ClientToScheduler::Taken(Taken { relay: RelayId(5), until, is_all }))
+}
+
+#[test]
+fn the_scheduler_hears_of_every_piece_even_of_those_that_nobody_wants_any_more() {
+    let (mut b, f) = with_stored(3, &[]);
+    assert_eq!(b.event(Event::Awaited(id(2))), [relay()]);
+    assert_eq!(b.hear(relayed(3, 0, b"a")), [taken(1, false)]);
+    b.event(Event::Fence { request: 1, id: Some(id(2)) });
+    assert_eq!(b.hear(relayed(3, 1, b"b")), [taken(2, false)], "of an earlier life");
+    b.event(Event::Dropped(f));
+    assert_eq!(b.hear(relayed(3, 2, b"c")), [taken(3, true)]);
 }

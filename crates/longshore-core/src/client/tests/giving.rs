@@ -2,7 +2,8 @@
 use super::*;
 use longshore_proto::limit::CHUNK_BYTES;
 
-fn push(relay: bool) -> SchedulerToClient {
+fn push(relayed: bool) -> SchedulerToClient {
+    let relay = relayed.then_some(Grant { relay: RelayId(7), until: u64::MAX });
     SchedulerToClient::Push { id: id(1), task: handle(1), worker: PeerId(10), relay }
 }
 
@@ -22,13 +23,23 @@ fn holding() -> (Bench, Vec<u8>) {
 fn all_chunks(b: &mut Bench, route: Route) -> Vec<u8> {
     assert_eq!(b.machine.sending().collect::<Vec<_>>(), [route]);
     let mut bytes = vec![];
-    while let Some(chunk) = b.machine.next_chunk(b.now, route) {
-        b.machine.validate();
+    while let Some(chunk) = next(b, route) {
         assert_eq!(chunk.offset, bytes.len() as u64);
         bytes.extend_from_slice(chunk.bytes.into_payload().as_bytes().unwrap());
     }
     assert_eq!(b.machine.sending().count(), 0);
     bytes
+}
+
+/// The next piece that goes this way.
+fn next(b: &mut Bench, route: Route) -> Option<Chunk> {
+    let action = b.machine.next_piece(b.now, route)?;
+    b.machine.validate();
+    Some(match (route, action) {
+        (Route::Scheduler, Action::Send(ClientToScheduler::Upload { chunk, .. })) => chunk,
+        (Route::Peer(peer), Action::SendPeer { to, message: PeerRequest::Put(chunk) }) if peer == to => chunk,
+        other => panic!("{other:?}"),
+    })
 }
 
 #[test]
@@ -96,4 +107,47 @@ fn what_the_client_gave_away_it_need_not_fetch() {
     b.event(Event::Held { id: id(1), value: Payload::copy_from(b"own") });
     b.hear(stored(1, 3, &[]));
     assert_eq!(b.event(Event::Awaited(id(1))), [value(&f, b"own")]);
+}
+
+/// The values of which pieces go through the scheduler now, until no more of them may.
+fn relayed(b: &mut Bench) -> Vec<(u64, u64, usize)> {
+    let mut pieces = vec![];
+    while let Some(action) = b.machine.next_piece(b.now, Route::Scheduler) {
+        b.machine.validate();
+        let Action::Send(ClientToScheduler::Upload { relay, chunk }) = action else { panic!("{action:?}") };
+        pieces.push((relay.0, chunk.offset, chunk.bytes.nbytes()));
+    }
+    assert_eq!(b.machine.sending().count(), 0);
+    pieces
+}
+
+#[test]
+fn no_more_goes_through_the_scheduler_than_was_granted_and_one_that_waits_holds_up_no_other() {
+    let (mut b, bytes) = holding();
+    b.event(Event::Held { id: id(2), value: bytes.into() });
+    let mib = CHUNK_BYTES as u64;
+    let push = |n: u32, until| SchedulerToClient::Push {
+        id: id(u64::from(n)),
+        task: handle(n),
+        worker: PeerId(10 + n),
+        relay: Some(Grant { relay: RelayId(u64::from(n)), until }),
+    };
+    b.hear(push(1, mib));
+    assert_eq!(relayed(&mut b), [(1, 0, CHUNK_BYTES)]);
+    b.hear(push(2, 2 * mib));
+    assert_eq!(relayed(&mut b), [(2, 0, CHUNK_BYTES), (2, mib, CHUNK_BYTES)]);
+    let more = |n, until| SchedulerToClient::Grant(Grant { relay: RelayId(n), until });
+    b.hear(more(2, 9 * mib));
+    b.hear(more(1, 9 * mib));
+    let half = CHUNK_BYTES / 2;
+    assert_eq!(relayed(&mut b), [(1, mib, CHUNK_BYTES), (2, 2 * mib, half), (1, 2 * mib, half)]);
+}
+
+#[test]
+fn a_value_whose_worker_is_gone_no_longer_goes_through_the_scheduler() {
+    let (mut b, _) = holding();
+    b.hear(push(true));
+    assert!(next(&mut b, Route::Scheduler).is_some());
+    b.hear(SchedulerToClient::EndRelay { relay: RelayId(7) });
+    assert_eq!((b.machine.sending().count(), next(&mut b, Route::Scheduler)), (0, None));
 }

@@ -7,7 +7,7 @@ mod session;
 
 use super::*;
 use longshore_proto::client::Chunk;
-use longshore_proto::{PeerRequest, TaskHandle};
+use longshore_proto::{Grant, PeerRequest, RelayId, TaskHandle};
 
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct T(pub(super) TaskId, pub(super) u32);

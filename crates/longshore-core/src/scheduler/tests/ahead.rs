@@ -217,7 +217,10 @@ fn a_worker_that_had_let_go_of_the_input_is_given_it_again() {
     let input = w.workers[&a].assigned[1].inputs[0].task;
     w.finish(a, 0, inline());
     w.says(a, WorkerToScheduler::Missing { task: input, tried: vec![] });
-    assert_eq!(told(&w, a, |m| matches!(m, SchedulerToWorker::Store(chunk) if chunk.task == input)), 1);
+    assert_eq!(
+        told(&w, a, |m| matches!(m, SchedulerToWorker::Store { relay: None, chunk } if chunk.task == input)),
+        1
+    );
     assert_eq!(w.assigned(a), ids[1..], "and it keeps the task");
     // it says that it has the value now, which nobody needs to know
     w.says(a, WorkerToScheduler::Replicas { tasks: vec![(input, 1)] });

@@ -1,11 +1,11 @@
 //! One situation each, and exactly what follows from it.
 use super::world::{End, F, World, call, inline, spec};
 use crate::scheduler::{Action, CloseReason, Config};
-use longshore_proto::client::{Chunk, Key, Scatter};
+use longshore_proto::client::{Key, Scatter};
 use longshore_proto::worker::Produced;
 use longshore_proto::{
-    ClientToScheduler, FailureKind, InputSource, Payload, PeerId, SchedulerToClient, SchedulerToWorker,
-    Submit, SubmitOptions, TaskId, WorkerToScheduler,
+    ClientToScheduler, FailureKind, Grant, InputSource, Payload, PeerId, RelayId, SchedulerToClient,
+    SchedulerToWorker, Submit, SubmitOptions, TaskId, WorkerToScheduler,
 };
 use std::time::Duration;
 
@@ -608,45 +608,11 @@ fn scattered_data_stays_with_its_client_while_it_is_on_its_way_to_another_worker
     w.says(a, WorkerToScheduler::Replicas { tasks: vec![(task, 1 << 20)] });
     assert!(!w.clients[&c].sources.is_empty(), "the other worker waits for it");
     w.asks(c, ClientToScheduler::PushFailed { task, worker: b });
-    let relayed = SchedulerToClient::Push { id, task, worker: b, relay: true };
+    let grant = Some(Grant { relay: RelayId(1), until: 1 << 20 });
+    let relayed = SchedulerToClient::Push { id, task, worker: b, relay: grant };
     assert!(w.log.contains(&Action::ToClient { peer: c, message: relayed }), "it goes another way");
     w.says(b, WorkerToScheduler::Replicas { tasks: vec![(task, 1 << 20)] });
     assert!(w.clients[&c].sources.is_empty(), "now the client may drop its copy");
-}
-
-#[test]
-fn a_value_that_goes_through_the_scheduler_survives_the_loss_of_its_holder() {
-    let mut w = World::new();
-    let (c, d, a) = (w.client(), w.client(), w.worker(1));
-    let x = w.submit(c, &[], true);
-    w.asks(d, ClientToScheduler::Want { id: x });
-    let task = w.workers[&a].assigned[0].task;
-    w.finish(a, 0, STORED);
-    let b = w.worker(1);
-    w.says(b, WorkerToScheduler::Replicas { tasks: vec![(task, 1 << 20)] });
-    let piece = |offset: u64| Chunk { task, total: 2, offset, bytes: Payload::copy_from(&[7]).into() };
-    let uploads = |w: &World, from| {
-        let upload = Action::ToWorker { peer: from, message: SchedulerToWorker::Upload { task } };
-        w.log.iter().filter(|x| **x == upload).count()
-    };
-    let heard = |w: &World, by| {
-        let data = |x: &&Action| matches!(x, Action::ToClient { peer, message: SchedulerToClient::Data { .. } } if *peer == by);
-        w.log.iter().filter(data).count()
-    };
-    w.asks(c, ClientToScheduler::Fetch { id: x });
-    w.says(a, WorkerToScheduler::Data(piece(0)));
-    w.asks(d, ClientToScheduler::Fetch { id: x });
-    assert_eq!(
-        (uploads(&w, a), heard(&w, c), heard(&w, d)),
-        (1, 1, 0),
-        "who comes late waits for the next round"
-    );
-    w.die(a);
-    assert_eq!(uploads(&w, b), 1);
-    for offset in 0..2 {
-        w.says(b, WorkerToScheduler::Data(piece(offset)));
-    }
-    assert_eq!((heard(&w, c), heard(&w, d)), (3, 2), "from the beginning, to both");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 mod ahead;
 mod exact;
 mod random;
+mod relay;
 mod runs;
 mod shared;
 mod told;
+mod traffic;
 mod world;

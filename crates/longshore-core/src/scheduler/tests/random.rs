@@ -1,10 +1,13 @@
 //! Random lives of a cluster, with every invariant checked after every event, then a peaceful end in which all must finish.
 use super::world::{End, World, inline};
+use crate::scheduler::Config;
 use longshore_proto::client::Scatter;
 use longshore_proto::worker::Produced;
 use longshore_proto::{ClientToScheduler, InputSource, PeerId, TaskId, WorkerToScheduler};
 use proptest::prelude::*;
 use std::time::Duration;
+
+const RECEIVER_WINDOW_BYTES: u64 = 2_500_000;
 
 /// Something that happens; numbers pick among what is there.
 #[derive(Clone, Debug)]
@@ -28,6 +31,11 @@ enum Op {
     Die { worker: usize },
     ClientJoin,
     ClientGone { client: usize },
+    Fetch { client: usize, which: usize },
+    PushFailed { client: usize, which: usize },
+    Send { which: usize },
+    Take { which: usize },
+    NoData { which: usize },
     Pass { ms: u64 },
 }
 
@@ -54,7 +62,12 @@ fn op() -> impl Strategy<Value = Op> {
         1 => n.clone().prop_map(|worker| Op::Leave { worker }),
         1 => n.clone().prop_map(|worker| Op::Die { worker }),
         1 => Just(Op::ClientJoin),
-        1 => n.prop_map(|client| Op::ClientGone { client }),
+        1 => n.clone().prop_map(|client| Op::ClientGone { client }),
+        4 => (n.clone(), n.clone()).prop_map(|(client, which)| Op::Fetch { client, which }),
+        1 => (n.clone(), n.clone()).prop_map(|(client, which)| Op::PushFailed { client, which }),
+        6 => n.clone().prop_map(|which| Op::Send { which }),
+        4 => n.clone().prop_map(|which| Op::Take { which }),
+        1 => n.prop_map(|which| Op::NoData { which }),
         3 => (0u64..3000).prop_map(|ms| Op::Pass { ms }),
     ]
 }
@@ -145,12 +158,23 @@ fn client_op(w: &mut World, op: &Op) -> Option<()> {
                 w.submit(client, &[id], true);
             }
         }
+        Op::Fetch { client, which } => {
+            let client = pick(&clients(w), *client)?;
+            let id = pick(&held(w, client), *which)?;
+            w.asks(client, ClientToScheduler::Fetch { id });
+        }
+        Op::PushFailed { client, which } => {
+            let client = pick(&clients(w), *client)?;
+            let (task, worker) = pick(&w.clients[&client].pushes, *which)?;
+            w.asks(client, ClientToScheduler::PushFailed { task, worker });
+        }
         Op::ClientJoin => {
             w.client();
         }
         Op::ClientGone { client } => {
             let client = pick(&clients(w), *client)?;
             w.clients.remove(&client);
+            w.traffic.forget(client);
             w.event(crate::scheduler::Event::PeerLost { peer: client, reason: "gone".into() });
         }
         _ => {}
@@ -214,17 +238,28 @@ fn worker_op(w: &mut World, op: &Op) -> Option<()> {
                 );
             }
         }
+        // One in three can be reached through the scheduler only.
+        Op::Join { threads: 3 } => drop(w.hidden_worker()),
         Op::Join { threads } => {
             w.worker(*threads);
         }
         Op::Leave { worker } => {
             let worker = pick(&workers(w), *worker)?;
             w.workers.remove(&worker);
+            w.traffic.forget(worker);
             w.says(worker, WorkerToScheduler::Goodbye);
         }
         Op::Die { worker } => {
             let worker = pick(&workers(w), *worker)?;
             w.die(worker);
+        }
+        Op::Send { which } => drop(w.send_piece(*which)),
+        Op::Take { which } => drop(w.take_pieces(*which)),
+        Op::NoData { which } => {
+            let uploads = w.traffic.sending.keys().copied().filter(|(from, _)| w.workers.contains_key(from));
+            let (worker, relay) = pick(&uploads.collect::<Vec<_>>(), *which)?;
+            let task = w.traffic.sending.remove(&(worker, relay))?.task();
+            w.says(worker, WorkerToScheduler::NoData { relay, task });
         }
         Op::Pass { ms } => {
             w.pass(Duration::from_millis(*ms));
@@ -251,6 +286,16 @@ fn deliver_pushes(w: &mut World) {
     }
 }
 
+/// However little is taken in, no more than the windows is on its way to anybody.
+fn check_traffic(w: &World) {
+    for peer in workers(w).into_iter().chain(clients(w)) {
+        let (untaken, known) = (w.traffic.untaken(peer), w.machine.relays.in_flight(peer));
+        // The end of a value is sent with what stands before it.
+        let bound = RECEIVER_WINDOW_BYTES + 64 * 1024;
+        assert!(untaken <= known && known <= bound, "{untaken} of {known} bytes to {peer:?}");
+    }
+}
+
 /// From here on nothing goes wrong: all that is wanted must end, and nothing may be left when nobody wants anything.
 fn calm_down(w: &mut World) {
     w.worker(2);
@@ -262,6 +307,10 @@ fn calm_down(w: &mut World) {
         w.finish(*worker, 0, inline());
     }
     w.pass(Duration::from_secs(1));
+    while w.send_piece(0) || w.take_pieces(0) {
+        check_traffic(w);
+    }
+    assert!(w.machine.relays.is_empty(), "a value is stuck: {:?}", w.traffic);
     for client in clients(w) {
         for (id, end) in w.clients[&client].ends.clone() {
             assert!(end != End::Pending, "{id} never ended; story:\n{}", w.machine.story().join("\n"));
@@ -281,12 +330,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
     #[test]
     fn no_life_of_a_cluster_breaks_an_invariant(ops in prop::collection::vec(op(), 0..150)) {
-        let mut w = World::new();
+        let (relay_window_bytes, receiver_window_bytes) = (1_500_000, RECEIVER_WINDOW_BYTES);
+        let mut w = World::with(Config { relay_window_bytes, receiver_window_bytes, ..Config::default() });
         w.client();
         w.worker(1);
         for op in &ops {
             let _ = client_op(&mut w, op);
             let _ = worker_op(&mut w, op);
+            check_traffic(&w);
         }
         calm_down(&mut w);
     }

@@ -1,4 +1,5 @@
 //! A cluster of pretended clients and workers around one machine, without time or threads of its own.
+use super::traffic::Traffic;
 use crate::scheduler::{Action, Actions, Config, Event, Machine};
 use longshore_proto::handshake::WorkerHello;
 use longshore_proto::worker::{Assign, Produced};
@@ -39,6 +40,7 @@ pub(super) struct World {
     pub now: Time,
     pub workers: BTreeMap<PeerId, FakeWorker>,
     pub clients: BTreeMap<PeerId, FakeClient>,
+    pub traffic: Traffic,
     pub next_peer: u32,
     pub next_id: u64,
     pub log: Actions,
@@ -68,6 +70,7 @@ impl World {
             now: Time(0),
             workers: BTreeMap::new(),
             clients: BTreeMap::new(),
+            traffic: Traffic::default(),
             next_peer: 0,
             next_id: 0,
             log: Vec::new(),
@@ -86,17 +89,32 @@ impl World {
         self.worker_with(nthreads, 1, functions)
     }
 
+    /// A worker that no client can reach.
+    pub(super) fn hidden_worker(&mut self) -> PeerId {
+        self.join(1, 1, vec![spec("f")], false)
+    }
+
     pub(super) fn worker_with(
         &mut self,
         nthreads: u32,
         registry: u64,
         functions: Vec<FunctionSpec>,
     ) -> PeerId {
+        self.join(nthreads, registry, functions, true)
+    }
+
+    fn join(
+        &mut self,
+        nthreads: u32,
+        registry: u64,
+        functions: Vec<FunctionSpec>,
+        is_reachable: bool,
+    ) -> PeerId {
         let peer = self.peer();
         let hello = WorkerHello {
             name: format!("w{}", peer.0),
             incarnation: 1,
-            address: Some(format!("tcp://w{}:1", peer.0)),
+            address: is_reachable.then(|| format!("tcp://w{}:1", peer.0)),
             nthreads,
             runtime: "test".into(),
             pid: 1,
@@ -164,6 +182,7 @@ impl World {
 
     fn carry_out(&mut self, out: &Actions) {
         for action in out {
+            self.traffic.hear(action);
             match action {
                 Action::ToWorker { peer, message } => self.worker_hears(*peer, message),
                 Action::ToClient { peer, message } => self.client_hears(*peer, message),
@@ -171,6 +190,7 @@ impl World {
                 Action::Close { peer, .. } => {
                     self.workers.remove(peer);
                     self.clients.remove(peer);
+                    self.traffic.forget(*peer);
                 }
                 Action::Welcome { .. } => {}
             }
@@ -242,6 +262,7 @@ impl World {
 
     pub(super) fn die(&mut self, worker: PeerId) {
         self.workers.remove(&worker);
+        self.traffic.forget(worker);
         self.event(Event::PeerLost { peer: worker, reason: "reset".into() });
     }
 

@@ -159,24 +159,45 @@ fn values_are_served_and_absences_told() {
     let serve = Action::Serve { caller, task: handle(1), value: value(1) };
     let lacks = Action::ToCaller { caller, reply: absent(2) };
     assert_eq!(b.event(Event::FromCaller { caller, request }), [serve, lacks]);
-    let upload = Action::Upload { task: handle(1), value: value(1) };
-    assert_eq!(b.say(SchedulerToWorker::Upload { task: handle(1) }), [upload]);
-    let lacks = up(WorkerToScheduler::NoData { task: handle(2) });
-    assert_eq!(b.say(SchedulerToWorker::Upload { task: handle(2) }), [lacks]);
+    let grant = Grant { relay: RelayId(3), until: 4 };
+    let upload = Action::Upload { grant, task: handle(1), value: value(1) };
+    assert_eq!(b.say(SchedulerToWorker::Upload { task: handle(1), grant }), [upload]);
+    let lacks = up(WorkerToScheduler::NoData { relay: RelayId(3), task: handle(2) });
+    assert_eq!(b.say(SchedulerToWorker::Upload { task: handle(2), grant }), [lacks]);
+    assert_eq!(b.say(SchedulerToWorker::Grant(grant)), [Action::Grant(grant)]);
+    let end = SchedulerToWorker::EndRelay { relay: RelayId(3) };
+    assert_eq!(b.say(end), [Action::EndUpload(RelayId(3))]);
 }
 
 #[test]
 fn a_client_hands_a_value_over_in_pieces_through_the_scheduler() {
     let mut b = Bench::new(1);
-    let store =
-        |offset, bytes: &[u8]| SchedulerToWorker::Store(chunk(5, 4, offset, Payload::copy_from(bytes)));
-    assert_eq!(b.say(store(0, b"ab")), []);
+    let taken = |relay, until, is_all| up(WorkerToScheduler::Taken(Taken { relay, until, is_all }));
+    assert_eq!(b.say(store(1, 0, b"ab")), [taken(RelayId(1), 2, false)]);
     let told = up(WorkerToScheduler::Replicas { tasks: vec![(handle(5), 4)] });
-    assert_eq!(b.say(store(2, b"cd")), [told]);
-    b.say(store(0, b"ab"));
+    assert_eq!(b.say(store(1, 2, b"cd")), [taken(RelayId(1), 4, true), told]);
+    b.say(store(2, 0, b"ab"));
     b.say(SchedulerToWorker::Release { tasks: vec![handle(5)] });
-    assert_eq!(b.say(store(2, b"cd")), [], "the rest of a released value");
-    assert_eq!(b.machine.stored(), (0, 0));
+    let rest = [taken(RelayId(2), 4, true)];
+    assert_eq!(b.say(store(2, 2, b"cd")), rest, "the rest of a released value");
+    assert_eq!((b.machine.stored(), b.machine.gifts.len()), ((0, 0), 0));
+}
+
+/// A piece of a value of four bytes.
+fn store(relay: u64, offset: u64, bytes: &[u8]) -> SchedulerToWorker {
+    let chunk = chunk(5, 4, offset, Payload::copy_from(bytes));
+    SchedulerToWorker::Store { relay: Some(RelayId(relay)), chunk }
+}
+
+#[test]
+fn a_value_whose_client_is_gone_is_not_waited_for_and_may_come_again() {
+    let mut b = Bench::new(1);
+    b.say(store(1, 0, b"ab"));
+    assert_eq!(b.say(SchedulerToWorker::EndRelay { relay: RelayId(1) }), []);
+    assert!(b.machine.gifts.is_empty());
+    b.say(store(2, 0, b"ab"));
+    b.say(store(2, 2, b"cd"));
+    assert_eq!(b.machine.stored(), (4, 1));
 }
 
 #[test]
@@ -223,7 +244,7 @@ fn a_call_fails_whose_input_is_more_than_the_worker_takes() {
     assert_eq!(b.assign(1, vec![held(5)]), [missing(5, &[])]);
     b.assign(2, vec![held(5)]);
     let piece = chunk(5, 101, 0, Payload::copy_from(b"ab"));
-    let out = b.say(SchedulerToWorker::Store(piece));
+    let out = b.say(SchedulerToWorker::Store { relay: None, chunk: piece });
     let failed = |action: &Action| match action {
         Action::ToScheduler(WorkerToScheduler::Failed { task, failure, .. }) => {
             assert!(failure.message.contains("101 bytes"), "{failure:?}");

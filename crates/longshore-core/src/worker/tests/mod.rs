@@ -8,8 +8,8 @@ use super::*;
 use longshore_proto::client::Chunk;
 use longshore_proto::worker::Produced;
 use longshore_proto::{
-    Assign, FunctionId, FunctionIndex, FunctionSpec, Input, InputSource, Payload, PeerId, PeerReply,
-    PeerRequest, SchedulerToWorker, TaskId,
+    Assign, FunctionId, FunctionIndex, FunctionSpec, Grant, Input, InputSource, Payload, PeerId, PeerReply,
+    PeerRequest, SchedulerToWorker, Taken, TaskId,
 };
 
 const ME: PeerId = PeerId(100);

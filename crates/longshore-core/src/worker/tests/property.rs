@@ -20,6 +20,8 @@ enum Step {
     Put { slot: u32, offset: u64 },
     Store { slot: u32, offset: u64 },
     Upload { slot: u32 },
+    Grant { relay: u64 },
+    EndRelay { relay: u64 },
     Wait { ms: u64 },
 }
 
@@ -48,6 +50,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (slot.clone(), 0..3u64).prop_map(|(slot, offset)| Step::Put { slot, offset }),
         1 => (slot.clone(), 0..3u64).prop_map(|(slot, offset)| Step::Store { slot, offset }),
         1 => slot.prop_map(|slot| Step::Upload { slot }),
+        1 => (0..3u64).prop_map(|relay| Step::Grant { relay }),
+        1 => (0..3u64).prop_map(|relay| Step::EndRelay { relay }),
         1 => (0..2_000u64).prop_map(|ms| Step::Wait { ms }),
     ]
 }
@@ -92,7 +96,7 @@ impl World {
                 Action::ToScheduler(message) => self.on_message(message),
                 Action::Exit(why) => panic!("left: {why}"),
                 Action::ToCaller { .. } | Action::Serve { .. } | Action::DropCaller { .. } => {}
-                Action::Upload { .. } | Action::Discard(_) => {}
+                Action::Upload { .. } | Action::Grant(_) | Action::EndUpload(_) | Action::Discard(_) => {}
             }
         }
     }
@@ -220,9 +224,18 @@ impl World {
                 self.event(Event::FromCaller { caller: CallerId(slot % 2), request });
             }
             Step::Store { slot, offset } => {
-                self.say(SchedulerToWorker::Store(chunk(slot, 6, offset, value(slot))));
+                let relay = (slot > 1).then_some(RelayId(u64::from(slot) % 3));
+                let chunk = chunk(slot, 6, offset, value(slot));
+                self.say(SchedulerToWorker::Store { relay, chunk });
             }
-            Step::Upload { slot } => self.say(SchedulerToWorker::Upload { task: handle(slot) }),
+            Step::Upload { slot } => {
+                let grant = Grant { relay: RelayId(u64::from(slot) % 3), until: 1 };
+                self.say(SchedulerToWorker::Upload { task: handle(slot), grant });
+            }
+            Step::Grant { relay } => {
+                self.say(SchedulerToWorker::Grant(Grant { relay: RelayId(relay), until: 2 }));
+            }
+            Step::EndRelay { relay } => self.say(SchedulerToWorker::EndRelay { relay: RelayId(relay) }),
             Step::Wait { ms } => {
                 self.bench.now = self.bench.now + Duration::from_millis(ms);
                 self.say(SchedulerToWorker::Heartbeat);

@@ -86,7 +86,8 @@ fn a_stored_result_is_fetched_when_it_is_awaited() {
     assert_eq!(played.hear(), ClientToScheduler::Fetch { id }, "somebody still waits for it");
     let bytes = Payload::copy_from(&[9]).into();
     let chunk = longshore_proto::client::Chunk { task: HANDLE, total: 1, offset: 0, bytes };
-    played.say(SchedulerToClient::Data { id, chunk });
+    let (relay, chunk) = (longshore_proto::RelayId(1), Box::new(chunk));
+    played.say(SchedulerToClient::Data { id, relay, chunk });
     assert_eq!(waiting.block_on(awaited).unwrap().unwrap().unwrap(), 9);
 }
 

@@ -7,7 +7,7 @@ use futures_lite::future::{block_on, zip};
 use longshore_proto::client::Chunk;
 use longshore_proto::frame::{FrameError, FrameWriter, HEADER_BYTES};
 use longshore_proto::limit::CHUNK_BYTES;
-use longshore_proto::{Payload, PeerReply, Piece, Rope, TaskHandle, WorkerToScheduler};
+use longshore_proto::{Payload, PeerReply, Piece, RelayId, Rope, TaskHandle, WorkerToScheduler};
 use proptest::prelude::*;
 use std::io;
 use std::task::Poll;
@@ -191,15 +191,16 @@ fn pieces_that_are_passed_on_have_memory_of_their_own() {
     let (mut a, mut b) = joined::<WorkerToScheduler>(100_000, vec![]);
     let value = content(40_000);
     let sending = async {
-        a.send(WorkerToScheduler::Data(chunk(1, &value, 0, 20_000))).unwrap();
-        a.send(WorkerToScheduler::Data(chunk(1, &value, 20_000, 40_000))).unwrap();
+        for (from, to) in [(0, 20_000), (20_000, 40_000)] {
+            let chunk = Box::new(chunk(1, &value, from, to));
+            a.send(WorkerToScheduler::Data { relay: RelayId(1), chunk }).unwrap();
+        }
         flush(&mut a).await.unwrap();
     };
     let ((), (got, _)) = block_on(zip(sending, receive(&mut b, 2)));
     for message in got {
-        let WorkerToScheduler::Data(Chunk { bytes: Piece::Landed(bytes), .. }) = message else {
-            panic!("{message:?}")
-        };
+        let WorkerToScheduler::Data { chunk, .. } = message else { panic!("{message:?}") };
+        let Piece::Landed(bytes) = chunk.bytes else { panic!("{chunk:?}") };
         assert!(bytes.capacity() < 40_000 && bytes.freeze().is_unique());
     }
 }

@@ -104,7 +104,7 @@ fn what_lacks_an_input_that_was_made_and_let_go_is_asked_for() {
             offset: 0,
             bytes: bytes.into(),
         };
-        actor.say(SchedulerToWorker::Store(chunk));
+        actor.say(SchedulerToWorker::Store { relay: None, chunk });
         assert!(matches!(actor.hear().await, WorkerToScheduler::Replicas { .. }));
         actor.expect(2, &2i64).await;
     });

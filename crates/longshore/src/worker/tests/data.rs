@@ -8,7 +8,8 @@ use longshore_proto::client::Chunk;
 use longshore_proto::handshake::{PeerHello, Role};
 use longshore_proto::limit::CHUNK_BYTES;
 use longshore_proto::{
-    Hello, Payload, PeerId, PeerReply, PeerRequest, Reject, SchedulerToWorker, WorkerToScheduler,
+    Grant, Hello, Payload, PeerId, PeerReply, PeerRequest, Reject, RelayId, SchedulerToWorker, Taken,
+    WorkerToScheduler,
 };
 use longshore_rt::{DynRuntime, RuntimeExt};
 use std::future::poll_fn;
@@ -169,23 +170,36 @@ fn a_stored_value_goes_up_and_a_value_comes_down_in_pieces() {
         let (_worker, mut actor) = stage.worker(&rt, 1).await;
         actor.call(1, "many", args(&1_000_000u64), vec![]);
         actor.expect_stored(1).await;
-        actor.say(SchedulerToWorker::Upload { task: handle(1) });
-        actor.say(SchedulerToWorker::Upload { task: handle(2) });
-        let (mut got, mut total) = (vec![], u64::MAX);
+        let grant = |relay, until| Grant { relay: RelayId(relay), until };
+        actor.say(SchedulerToWorker::Upload { task: handle(1), grant: grant(7, 64 * 1024) });
+        actor.say(SchedulerToWorker::Upload { task: handle(2), grant: grant(8, 64 * 1024) });
+        let (mut got, mut total, mut until) = (vec![], u64::MAX, 64 * 1024);
         while (got.len() as u64) < total {
             match actor.hear().await {
-                WorkerToScheduler::Data(chunk) => {
-                    assert_eq!((chunk.task, chunk.offset), (handle(1), got.len() as u64));
+                WorkerToScheduler::Data { relay, chunk } => {
+                    let place = (relay, chunk.task, chunk.offset);
+                    assert_eq!(place, (RelayId(7), handle(1), got.len() as u64));
                     got.extend_from_slice(chunk.bytes.into_payload().as_bytes().unwrap());
                     total = chunk.total;
+                    assert!(got.len() as u64 <= until, "no more than was granted");
+                    if got.len() as u64 == until {
+                        until = total.min(until + CHUNK_BYTES as u64);
+                        actor.say(SchedulerToWorker::Grant(grant(7, until)));
+                    }
                 }
-                WorkerToScheduler::NoData { task } => assert_eq!(task, handle(2)),
+                WorkerToScheduler::NoData { relay, task } => {
+                    assert_eq!((relay, task), (RelayId(8), handle(2)));
+                }
                 other => panic!("{other:?}"),
             }
         }
         for (offset, piece) in (0u64..).step_by(CHUNK_BYTES).zip(got.chunks(CHUNK_BYTES)) {
             let bytes = Payload::copy_from(piece).into();
-            actor.say(SchedulerToWorker::Store(Chunk { task: handle(3), total, offset, bytes }));
+            let (relay, until) = (RelayId(9), offset + piece.len() as u64);
+            let chunk = Chunk { task: handle(3), total, offset, bytes };
+            actor.say(SchedulerToWorker::Store { relay: Some(relay), chunk });
+            let taken = Taken { relay, until, is_all: until == total };
+            assert_eq!(actor.hear().await, WorkerToScheduler::Taken(taken));
         }
         assert_eq!(actor.hear().await, WorkerToScheduler::Replicas { tasks: vec![(handle(3), total)] });
         actor.call(4, "total", input(), vec![held(3)]);
