@@ -75,6 +75,7 @@ impl Machine {
             *at = position;
         }
         self.ranking.touch(peer);
+        self.look_at_crowded_out(peer);
         Some(peer)
     }
 

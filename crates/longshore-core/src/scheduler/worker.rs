@@ -26,6 +26,8 @@ pub(super) struct Worker {
     pub ahead: u32,
     /// What those are expected to take.
     pub ahead_ns: u64,
+    /// Tasks that were to be sent ahead and found no room.
+    pub crowded_out: Vec<Slot>,
     /// Stored values it has a copy of.
     pub holds: HashSet<Slot, FixedState>,
     pub stored_bytes: u64,
@@ -55,6 +57,7 @@ impl Worker {
             seceded: 0,
             ahead: 0,
             ahead_ns: 0,
+            crowded_out: Vec::new(),
             holds: HashSet::default(),
             stored_bytes: 0,
             knows_function: Vec::new(),
@@ -160,6 +163,14 @@ impl Worker {
     /// Whether it may be sent another task ahead of its inputs.
     pub(super) fn has_room_ahead(&self, config: &Config) -> bool {
         self.may_take(config, self.assigned.len(), self.occupancy_ns)
+    }
+
+    /// Whether half of the room is free, or a thread.
+    pub(super) fn has_much_room_ahead(&self, config: &Config) -> bool {
+        let (len, threads) = (self.assigned.len(), self.threads());
+        let half_free =
+            len <= config.assigned_len_max / 2 && self.occupancy_ns <= window_ns(config, threads) / 2;
+        self.has_room_ahead(config) && (half_free || len <= threads)
     }
 
     fn may_take(&self, config: &Config, len: usize, expected_ns: u64) -> bool {

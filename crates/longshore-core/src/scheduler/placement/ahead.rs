@@ -2,7 +2,7 @@
 //!
 //! When everything a task still lacks was assigned to one worker, that worker can run the task as soon as it has made the
 //! rest, without a word from here: a chain costs no round trips. Room is the bound, as for any task, so that no more than
-//! a window of work is ever promised to a worker whose neighbours are idle. Should an input come about otherwise (it is
+//! a window of work is ever promised to a worker whose neighbours are idle; a chain goes on when half of it is free again. Should an input come about otherwise (it is
 //! asked back, retried or lost with its worker), the task is called back and waits like any other.
 use crate::scheduler::task::{FunctionRef, Phase, Slot, State, Task};
 use crate::scheduler::{Actions, Machine};
@@ -10,6 +10,8 @@ use longshore_proto::PeerId;
 
 /// A task of more inputs is looked at once they are all there, and not each time that one of them comes or is assigned.
 const INPUTS_LEN_MAX: usize = 16;
+/// So many tasks that a worker has no room for are looked at again when it has; others once their inputs are there.
+const CROWDED_OUT_LEN_MAX: usize = 64;
 
 impl Machine {
     /// Sends ahead what waits for the tasks that were just assigned.
@@ -20,10 +22,27 @@ impl Machine {
             // What is more urgent and could run now must find room.
             let is_urgent = |task: &Task| task.order.rank <= first_rank;
             if self.tasks.get(slot).is_some_and(is_urgent)
-                && let Some(worker) = self.maker_of_all(slot)
+                && let Some(peer) = self.maker_of_all(slot)
+                && let Some(worker) = self.workers.get_mut(peer)
             {
-                self.assign(slot, worker, out);
+                if worker.has_room_ahead(&self.config) {
+                    self.assign(slot, peer, out);
+                } else if worker.crowded_out.len() < CROWDED_OUT_LEN_MAX {
+                    worker.crowded_out.push(slot);
+                }
             }
+        }
+    }
+
+    /// Has what there was no room for on a worker looked at again once there is much, so that a chain goes on before the
+    /// worker has come to the end of what it was sent, and goes in few messages.
+    pub(in crate::scheduler) fn look_at_crowded_out(&mut self, peer: PeerId) {
+        let Machine { workers, config, followers, .. } = self;
+        if let Some(worker) = workers.get_mut(peer)
+            && !worker.crowded_out.is_empty()
+            && worker.has_much_room_ahead(config)
+        {
+            followers.extend(worker.crowded_out.drain(..));
         }
     }
 
@@ -41,7 +60,7 @@ impl Machine {
         }
     }
 
-    /// The one worker that makes all that a waiting task lacks, if it may run the task too and has room.
+    /// The one worker that makes all that a waiting task lacks, if it may run the task too.
     fn maker_of_all(&self, slot: Slot) -> Option<PeerId> {
         let task = self.tasks.get(slot).filter(|t| matches!(t.state, State::Waiting { .. }))?;
         if !self.may_go_ahead(task) {
@@ -60,7 +79,7 @@ impl Machine {
             }
         }
         let (peer, class) = (maker?, task.class());
-        let worker = self.workers.get(peer).filter(|w| w.has_room_ahead(&self.config))?;
+        let worker = self.workers.get(peer)?;
         // Data that is worth going to is not fetched for the sake of a small input.
         if self.nearest_to_inputs(slot).is_some_and(|near| near != peer) {
             return None;

@@ -1,6 +1,6 @@
 //! Tasks that are sent ahead of their inputs, and what becomes of them when an input comes about otherwise.
 use super::world::{End, World, call, inline};
-use crate::scheduler::Action;
+use crate::scheduler::{Action, Config};
 use longshore_proto::worker::Produced;
 use longshore_proto::{
     ClientToScheduler, FailureKind, InputSource, PeerId, SchedulerToWorker, SubmitOptions, TaskId,
@@ -11,7 +11,10 @@ const STORED: Produced = Produced::Stored(1 << 20);
 
 /// A client and two workers that have learned that tasks take a microsecond.
 fn measured() -> (World, PeerId, PeerId, PeerId) {
-    let mut w = World::new();
+    measured_in(World::new())
+}
+
+fn measured_in(mut w: World) -> (World, PeerId, PeerId, PeerId) {
     let c = w.client();
     let a = w.worker(1);
     let known = w.submit(c, &[], true);
@@ -49,6 +52,26 @@ fn a_chain_goes_to_one_worker_at_once() {
         assert_eq!(w.end(c, *id), End::Value);
     }
     assert_eq!(told(&w, a, |m| matches!(m, SchedulerToWorker::Assign(_))), 50, "each was sent once");
+}
+
+#[test]
+fn a_long_chain_goes_on_before_the_worker_has_come_to_its_end() {
+    let room = 16;
+    let (mut w, c, a, _) =
+        measured_in(World::with(Config { assigned_len_max: room, ..Config::default() }));
+    let ids = chain(&mut w, c, 2 * room);
+    assert_eq!(w.assigned(a), ids[..room]);
+    for _ in 1..room / 2 {
+        w.finish(a, 0, inline());
+    }
+    assert_eq!(w.assigned(a), ids[room / 2 - 1..room], "a little room is not worth a message");
+    w.finish(a, 0, inline());
+    assert_eq!(w.assigned(a), ids[room / 2..3 * room / 2]);
+    for id in &ids[room / 2..] {
+        w.finish(a, 0, inline());
+        assert_eq!(w.end(c, *id), End::Value);
+    }
+    assert_eq!(told(&w, a, |m| matches!(m, SchedulerToWorker::Assign(_))), 2 * room, "each was sent once");
 }
 
 #[test]
