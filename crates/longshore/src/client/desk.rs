@@ -154,6 +154,11 @@ impl Session {
         usize::from(papers.leader) + papers.followers.len()
     }
 
+    /// Who waited for a result before it says more has nothing to gather, and sends that at once.
+    pub(crate) fn has_waited(&self) {
+        self.desk().sent_at.store(0, Ordering::Relaxed);
+    }
+
     /// Whether the next submission is sent by who submits it, however soon it comes.
     #[cfg(test)]
     pub(super) fn sends_next(&self) -> bool {
@@ -244,8 +249,6 @@ impl Drop for Lead<'_> {
         let Some(mut papers) = self.session.desk().lock() else { return self.session.wake_driver() };
         if self.leads {
             papers.leader = false;
-            // Who waited for a result before it says more has nothing to gather.
-            self.session.desk().sent_at.store(0, Ordering::Relaxed);
             return self.session.hand_on(&mut papers);
         }
         let followed = papers.followers.len();

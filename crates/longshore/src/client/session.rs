@@ -73,6 +73,15 @@ pub(crate) enum Bound {
     Lifted,
 }
 
+/// Who is to send what was said, if the driver sleeps.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Sender {
+    /// Who said it, unless it says much.
+    Caller,
+    /// The driver's task, while the caller goes on saying more.
+    Driver,
+}
+
 /// Why a session is over.
 #[derive(Clone, Debug)]
 pub(crate) enum Ended {
@@ -158,12 +167,16 @@ impl Session {
 
     /// Appends something and sees to it that it is sent at once.
     pub(super) fn with<T>(&self, append: impl FnOnce(&mut Shared) -> T) -> T {
+        self.with_sender(Sender::Caller, append)
+    }
+
+    pub(super) fn with_sender<T>(&self, sender: Sender, append: impl FnOnce(&mut Shared) -> T) -> T {
         let mut shared = self.lock();
         let result = append(&mut shared);
         let is_due = !shared.awake && !shared.outbox.is_empty();
         shared.awake |= is_due;
         drop(shared);
-        if is_due && !self.send_here() {
+        if is_due && (sender == Sender::Driver || !self.send_here()) {
             self.driver.wake();
         }
         result

@@ -4,7 +4,7 @@
 //! one run of messages, inputs first. Whatever is wrong with a call becomes the failure of its future.
 use super::content_hash::ContentHash;
 use super::inputs::Inputs;
-use super::session::{Bound, Session, Shared, refused};
+use super::session::{Bound, Sender, Session, Shared, refused};
 use crate::call::{CallBody, CallGraph, CallNode, CallOptions, FunctionHandle, Rerun};
 use crate::error::{TaskError, TaskErrorKind};
 use crate::function::Function;
@@ -54,7 +54,7 @@ impl Session {
         match call {
             CallBody::Node(node) if !node.has_children() => match self.prepare_one(&node) {
                 Ok((future, call)) => {
-                    self.send(std::iter::once(call), Bound::Kept);
+                    self.send(std::iter::once(call), Bound::Kept, Sender::Caller);
                     future
                 }
                 Err(failed) => failed,
@@ -62,7 +62,7 @@ impl Session {
             call => {
                 let mut calls = Vec::new();
                 let future = self.prepare_into(call, &mut calls);
-                self.send(calls.into_iter(), Bound::Kept);
+                self.send(calls.into_iter(), Bound::Kept, Sender::Caller);
                 future
             }
         }
@@ -73,16 +73,19 @@ impl Session {
         const CALLS_PER_LOCK: usize = 128;
         let mut futures = Vec::with_capacity(calls.size_hint().0);
         let mut gathered = Vec::with_capacity(CALLS_PER_LOCK);
+        let mut sender = Sender::Caller;
         for call in calls.by_ref() {
             futures.push(self.prepare_into(call, &mut gathered));
             if gathered.len() >= CALLS_PER_LOCK {
-                self.send(gathered.drain(..), Bound::Lifted);
+                self.send(gathered.drain(..), Bound::Lifted, sender);
+                // The cluster begins with the first of them while this thread describes the others.
+                sender = Sender::Driver;
                 if self.is_full() {
                     break;
                 }
             }
         }
-        self.send(gathered.into_iter(), Bound::Lifted);
+        self.send(gathered.into_iter(), Bound::Lifted, sender);
         // A call more or less is no matter, but a map that fits is not to leave a task behind.
         if let Some(next) = calls.next() {
             self.submit_later(std::iter::once(next).chain(calls), &mut futures);
@@ -149,9 +152,9 @@ impl Session {
     }
 
     /// Appends calls. Whatever is not sent is dropped after the lock is released: it may hold futures.
-    fn send(&self, mut calls: impl Iterator<Item = Prepared>, bound: Bound) {
+    fn send(&self, mut calls: impl Iterator<Item = Prepared>, bound: Bound, sender: Sender) {
         let mut rests = Vec::new();
-        let sent: Result<(), TaskError> = self.with(|shared| {
+        let sent: Result<(), TaskError> = self.with_sender(sender, |shared| {
             shared.accepts(bound)?;
             for call in calls.by_ref() {
                 let function = call.function;

@@ -35,11 +35,12 @@ pub(crate) fn park_on<F: Future>(rt: Option<&DynRuntime>, fut: F) -> Result<F::O
 /// Where it would hang.
 pub(crate) fn wait_on<F: Future>(session: Option<&Session>, fut: F) -> Result<F::Output, BlockOnError> {
     let mut fut = pin!(fut);
-    if let Some(session) = session
-        && session.rt().may_block().is_ok()
-        && let Some(value) = session.lead(fut.as_mut())
-    {
-        return Ok(value);
-    }
-    park_on(session.map(Session::rt), fut)
+    let led = session.filter(|session| session.rt().may_block().is_ok());
+    let led = led.and_then(|session| session.lead(fut.as_mut()));
+    let result = match led {
+        Some(value) => Ok(value),
+        None => park_on(session.map(Session::rt), fut),
+    };
+    session.into_iter().for_each(Session::has_waited);
+    result
 }

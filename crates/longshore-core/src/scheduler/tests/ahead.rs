@@ -57,8 +57,7 @@ fn a_chain_goes_to_one_worker_at_once() {
 #[test]
 fn a_long_chain_goes_on_before_the_worker_has_come_to_its_end() {
     let room = 16;
-    let (mut w, c, a, _) =
-        measured_in(World::with(Config { assigned_len_max: room, ..Config::default() }));
+    let (mut w, c, a, _) = measured_in(World::with(Config { assigned_len_max: room, ..Config::default() }));
     let ids = chain(&mut w, c, 2 * room);
     assert_eq!(w.assigned(a), ids[..room]);
     for _ in 1..room / 2 {
