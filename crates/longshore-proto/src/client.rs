@@ -7,6 +7,7 @@ use crate::{
     TaskHandle, TaskId,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a client says.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -203,7 +204,8 @@ pub enum SchedulerToClient {
         /// The task.
         id: TaskId,
         /// Why.
-        failure: Box<TaskFailure>,
+        #[serde(with = "crate::failure::shared")]
+        failure: Arc<TaskFailure>,
     },
     /// A task that was done is pending again: its value was lost, or it is retried.
     Pending {

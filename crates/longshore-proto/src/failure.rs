@@ -44,7 +44,7 @@ pub struct TaskFailure {
     pub kind: FailureKind,
     /// The task that failed first; dependents carry the failure of their input.
     pub root: TaskId,
-    /// Name of the function that failed.
+    /// Name of the function that failed. A worker leaves it out where that is the function of the task it speaks of.
     pub function: String,
     /// The error's or panic's own words.
     pub message: String,
@@ -56,7 +56,7 @@ pub struct TaskFailure {
     pub backtrace: Option<String>,
     /// The error value itself, when it could be encoded.
     pub value: Option<FailureValue>,
-    /// Worker that ran the last attempt.
+    /// Worker that ran the last attempt. The worker itself leaves it out.
     pub worker: Option<String>,
     /// How often it was tried.
     pub attempts: u32,
@@ -71,6 +71,21 @@ pub struct FailureValue {
     pub type_id: u64,
     /// The encoded value, or the value itself within one process.
     pub payload: Payload,
+}
+
+/// A failure that many share, as it travels: for `#[serde(with)]`.
+pub(crate) mod shared {
+    use super::TaskFailure;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::sync::Arc;
+
+    pub(crate) fn serialize<S: Serializer>(failure: &Arc<TaskFailure>, s: S) -> Result<S::Ok, S::Error> {
+        TaskFailure::serialize(failure, s)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Arc<TaskFailure>, D::Error> {
+        TaskFailure::deserialize(d).map(Arc::new)
+    }
 }
 
 impl TaskFailure {

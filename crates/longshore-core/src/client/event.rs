@@ -3,6 +3,7 @@ use longshore_proto::query::Answer;
 use longshore_proto::{
     ClientToScheduler, Payload, PeerId, PeerReply, PeerRequest, SchedulerToClient, TaskFailure, TaskId, Time,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A future, as the driver knows it. The machine keeps one per future and hands it back with what became of it.
@@ -159,7 +160,7 @@ pub enum Outcome {
         nbytes: u64,
     },
     /// It failed.
-    Failed(Box<TaskFailure>),
+    Failed(Arc<TaskFailure>),
     /// It has no value any more, and is on its way to one again.
     Pending,
     /// The session ended before the value came; [`Action::End`] said why.

@@ -41,12 +41,9 @@ impl Machine {
             }
             return;
         };
-        self.functions.measured(self.tasks[slot].function, duration_ns);
+        self.ran(slot, peer, duration_ns);
         self.finished_total += 1;
         self.unassign(slot);
-        if let Some(worker) = self.workers.get_mut(peer) {
-            worker.last_finished = self.now;
-        }
         match value {
             Produced::Inline(payload) => self.done(slot, State::Inline(payload), out),
             Produced::Stored(nbytes) => {
@@ -56,6 +53,15 @@ impl Machine {
                 let stored = Stored { nbytes, holders: smallvec![peer], coming: smallvec![], source: None };
                 self.done(slot, State::Stored(Box::new(stored)), out);
             }
+        }
+    }
+
+    /// A run took so long, whatever came of it: the next one of the function is expected to take about as long, and while
+    /// that is unknown a worker gets one task at a time.
+    fn ran(&mut self, slot: Slot, peer: PeerId, duration_ns: u64) {
+        self.functions.measured(self.tasks[slot].function, duration_ns);
+        if let Some(worker) = self.workers.get_mut(peer) {
+            worker.last_ended = self.now;
         }
     }
 
@@ -90,10 +96,15 @@ impl Machine {
         peer: PeerId,
         task: TaskHandle,
         attempt: Attempt,
+        duration_ns: u64,
         mut failure: TaskFailure,
         out: &mut Actions,
     ) {
         let Some(slot) = self.current(peer, task, attempt) else { return };
+        // Nothing at all: it failed before it was run.
+        if duration_ns > 0 {
+            self.ran(slot, peer, duration_ns);
+        }
         let retries = self.tasks[slot].options.as_mut().map(|o| &mut o.retries);
         if let Some(retries @ 1..) = retries {
             *retries -= 1;
@@ -235,7 +246,7 @@ impl Machine {
         match &task.state {
             State::Inline(value) => tell_done(peer, id, value.clone(), out),
             State::Failed(failure) => {
-                let failure = Box::new(TaskFailure::clone(failure));
+                let failure = Arc::clone(failure);
                 out.push(to_client(peer, SchedulerToClient::Failed { id, failure }));
             }
             State::Stored(stored) if !stored.holders.is_empty() => {

@@ -101,13 +101,14 @@ impl Machine {
             }
         }
         let Some(client) = self.clients.get_mut(peer) else { return };
+        let failure = Arc::new(failure);
         if submit.want {
             // The graph that it belongs to is complete.
             client.refused.retain(|_, refused| refused.wanted);
-            let failure = Box::new(failure.clone());
+            let failure = Arc::clone(&failure);
             out.push(to_client(peer, SchedulerToClient::Failed { id: submit.id, failure }));
         }
-        let refused = Refused { failure: Arc::new(failure), wanted: submit.want };
+        let refused = Refused { failure, wanted: submit.want };
         client.refused.insert(submit.id, refused);
     }
 

@@ -57,7 +57,7 @@ impl Machine {
             return self.want(peer, slot, out);
         }
         let message = "nobody wants this task any more, so its value is gone; submit the call again";
-        let failure = Box::new(TaskFailure::new(FailureKind::Lost, id, "", message));
+        let failure = Arc::new(TaskFailure::new(FailureKind::Lost, id, "", message));
         out.push(to_client(peer, SchedulerToClient::Failed { id, failure }));
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Worker {
     /// Runs one suspect task at a time, and nothing else but what that waits for, until no suspect is left.
     pub solo: bool,
     pub last_heard: Time,
-    pub last_finished: Time,
+    pub last_ended: Time,
     /// Tasks that were asked back and not answered for.
     pub retracting: u32,
 }
@@ -64,7 +64,7 @@ impl Worker {
             knows_peer: HashSet::default(),
             solo: false,
             last_heard: now,
-            last_finished: now,
+            last_ended: now,
             retracting: 0,
         }
     }

@@ -66,7 +66,6 @@ impl Machine {
             Outcome::Failed(mut failure) => {
                 self.stats.failed += 1;
                 failure.root = ended.id;
-                failure.worker = Some(self.settings.name.clone());
                 failure.bound();
                 let failed = WorkerToScheduler::Failed { task, attempt, duration_ns, failure };
                 out.push(Action::ToScheduler(failed));

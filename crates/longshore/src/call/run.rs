@@ -95,7 +95,7 @@ fn checked(call: &CallNode, outcome: RunResult) -> Result<StoredValue, TaskError
     outcome.map(ReturnValue::store).map_err(|failure| {
         let mut record = failure.into_record(TaskId { origin: 0, seq: 0 }, &call.function().name());
         record.attempts = 1;
-        TaskError::with_key(record, call.options().and_then(|options| options.key.clone()))
+        TaskError::with_key(Arc::new(record), call.options().and_then(|options| options.key.clone()))
     })
 }
 

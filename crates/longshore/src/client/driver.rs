@@ -181,7 +181,7 @@ impl Core {
         let settled = match outcome {
             Outcome::Value(value) => Settled::Value(value),
             Outcome::Stored { nbytes } => Settled::Stored { nbytes },
-            Outcome::Failed(failure) => Settled::Failed(TaskError::new(*failure)),
+            Outcome::Failed(failure) => Settled::Failed(TaskError::new(failure)),
             Outcome::Pending => Settled::Pending,
             Outcome::Over => {
                 let closed = || Ended::Closed.task_error();
@@ -349,7 +349,7 @@ impl Driver {
 
     fn on_unsendable_call(&mut self, now: Time, id: TaskId, e: &EncodeError) {
         let failure = TaskFailure::new(FailureKind::Refused, id, "", format!("the call cannot be sent: {e}"));
-        let message = SchedulerToClient::Failed { id, failure: Box::new(failure) };
+        let message = SchedulerToClient::Failed { id, failure: Arc::new(failure) };
         self.core.handle(now, Event::Scheduler(message));
     }
 

@@ -18,7 +18,7 @@ pub struct TaskError(Arc<Failure>);
 struct Failure {
     kind: TaskErrorKind,
     key: Option<String>,
-    record: TaskFailure,
+    record: Arc<TaskFailure>,
     /// The error value, decoded at most once.
     value: Option<(u64, StoredValue)>,
     source: Option<Source>,
@@ -66,11 +66,11 @@ pub enum TaskErrorKind {
 }
 
 impl TaskError {
-    pub(crate) fn new(record: TaskFailure) -> Self {
+    pub(crate) fn new(record: Arc<TaskFailure>) -> Self {
         Self::with_key(record, None)
     }
 
-    pub(crate) fn with_key(record: TaskFailure, key: Option<String>) -> Self {
+    pub(crate) fn with_key(record: Arc<TaskFailure>, key: Option<String>) -> Self {
         let value = record.value.as_ref();
         let value = value.map(|v| (v.type_id, StoredValue::from_payload(v.payload.clone())));
         let source = Source::chain(&record.chain);
@@ -80,7 +80,7 @@ impl TaskError {
 
     /// A failure that this client found by itself.
     pub(crate) fn local(kind: TaskErrorKind, function: &str, message: impl Into<String>) -> Self {
-        let record = TaskFailure::new(FailureKind::Refused, NO_TASK, function, message);
+        let record = Arc::new(TaskFailure::new(FailureKind::Refused, NO_TASK, function, message));
         TaskError(Arc::new(Failure { kind, key: None, record, value: None, source: None }))
     }
 
@@ -94,7 +94,7 @@ impl TaskError {
 
     /// A failure that has no more to say than a sentence.
     pub(crate) fn simple(kind: FailureKind, function: &str, message: impl Into<String>) -> Self {
-        Self::new(TaskFailure::new(kind, NO_TASK, function, message))
+        Self::new(Arc::new(TaskFailure::new(kind, NO_TASK, function, message)))
     }
 
     /// What happened.

@@ -2,8 +2,11 @@
 use super::build_id;
 use super::hash::StableHash;
 use super::trace;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use serde::de::DeserializeOwned;
-use std::any::type_name;
+use std::any::{TypeId, type_name};
+use std::cell::RefCell;
 
 /// Collects the types of a function.
 #[derive(Debug)]
@@ -45,13 +48,25 @@ impl Signature {
     }
 }
 
+thread_local! {
+    /// What [`type_signature`] found: tracing a type takes long, and each error that travels needs it twice.
+    static SIGNATURES: RefCell<HashMap<TypeId, u64, FixedState>> = const { RefCell::new(HashMap::with_hasher(FixedState::with_seed(0))) };
+}
+
 /// Identity of one type: its name and its shape.
 #[must_use]
-pub(crate) fn type_signature<T: DeserializeOwned>() -> u64 {
-    let mut hash = StableHash::new();
-    hash.text(type_name::<T>());
-    shape::<T>(&mut hash);
-    hash.finish()
+pub(crate) fn type_signature<T: DeserializeOwned + 'static>() -> u64 {
+    let id = TypeId::of::<T>();
+    let known = SIGNATURES.with_borrow(|known| known.get(&id).copied());
+    known.unwrap_or_else(|| {
+        let mut hash = StableHash::new();
+        hash.text(type_name::<T>());
+        // The type's own code runs here, and may ask for the signature of another.
+        shape::<T>(&mut hash);
+        let signature = hash.finish();
+        SIGNATURES.with_borrow_mut(|known| known.insert(id, signature));
+        signature
+    })
 }
 
 /// The shape as serde shows it, or else the type's name, which is good within one build.

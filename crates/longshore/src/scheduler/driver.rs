@@ -186,7 +186,7 @@ impl Driver {
             // It will not be told of by the client, and others wait for their turn.
             self.unsaid.push(Event::FromClient { peer, message: ClientToScheduler::Taken(taken) });
         }
-        let failure = Box::new(unsent(id, &words));
+        let failure = Arc::new(unsent(id, &words));
         // A failure of bounded length always fits.
         let _ = self.clients.send(peer, SchedulerToClient::Failed { id, failure });
     }

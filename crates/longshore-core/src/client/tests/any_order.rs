@@ -3,6 +3,7 @@ use super::*;
 use longshore_proto::{FailureKind, TaskFailure};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const TASKS: u32 = 5;
 const PEERS: u32 = 3;
@@ -56,7 +57,7 @@ fn said(t: u32, kind: u8, p: u32) -> SchedulerToClient {
         2 => SchedulerToClient::Pending { id: task },
         3 => {
             let failure = TaskFailure::new(FailureKind::Failed, task, "f", "m");
-            SchedulerToClient::Failed { id: task, failure: Box::new(failure) }
+            SchedulerToClient::Failed { id: task, failure: Arc::new(failure) }
         }
         4 => named(p),
         5 => {

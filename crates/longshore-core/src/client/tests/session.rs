@@ -1,6 +1,7 @@
 //! Results, several futures of one task, questions, heartbeats and the end.
 use super::*;
 use longshore_proto::{FailureKind, TaskFailure};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
@@ -53,7 +54,7 @@ fn all_futures_of_a_task_are_told_and_a_later_one_shares() {
 fn a_failure_and_a_second_life_are_passed_on() {
     let mut b = Bench::up();
     let f = b.want(1);
-    let failure = Box::new(TaskFailure::new(FailureKind::Failed, id(1), "f", "no"));
+    let failure = Arc::new(TaskFailure::new(FailureKind::Failed, id(1), "f", "no"));
     let told = b.hear(SchedulerToClient::Failed { id: id(1), failure: failure.clone() });
     assert_eq!(told, [settled(&f, Outcome::Failed(failure))]);
     assert_eq!(b.hear(SchedulerToClient::Pending { id: id(1) }), [settled(&f, Outcome::Pending)]);

@@ -20,7 +20,7 @@ impl Machine {
         self.refresh_ranking();
         let Some(victim) = self.victim() else { return };
         let Some(worker) = self.workers.get(victim) else { return };
-        let quiet_until = worker.last_finished + QUIET;
+        let quiet_until = worker.last_ended + QUIET;
         if self.now < quiet_until {
             self.rebalance_at = Some(quiet_until);
             return;

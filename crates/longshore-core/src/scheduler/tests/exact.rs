@@ -2,10 +2,10 @@
 use super::world::{End, F, World, call, inline, spec};
 use crate::scheduler::{Action, CloseReason, Config};
 use longshore_proto::client::{Key, Scatter};
-use longshore_proto::worker::Produced;
+use longshore_proto::worker::{Assign, Produced};
 use longshore_proto::{
     ClientToScheduler, FailureKind, Grant, InputSource, Payload, PeerId, RelayId, SchedulerToClient,
-    SchedulerToWorker, Submit, SubmitOptions, TaskId, WorkerToScheduler,
+    SchedulerToWorker, Submit, SubmitOptions, TaskFailure, TaskId, WorkerToScheduler,
 };
 use std::time::Duration;
 
@@ -41,6 +41,34 @@ fn tasks_of_unknown_duration_are_not_hoarded_and_measured_tiny_ones_are_prefetch
     w.finish(a, 0, inline());
     w.finish(a, 0, inline());
     assert!(w.assigned(a).len() + w.assigned(b).len() > 50, "a microsecond task is sent far ahead");
+}
+
+#[test]
+fn a_run_that_failed_tells_how_long_the_next_one_takes_too() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    let ids: Vec<_> = (0..100).map(|_| w.submit(c, &[], true)).collect();
+    assert_eq!(w.assigned(a).len(), 2);
+    w.fail(a, 0);
+    w.fail(a, 0);
+    assert!(w.assigned(a).len() > 50, "tasks that fail quickly are sent ahead as others are");
+    assert_eq!(w.end(c, ids[0]), End::Failed(FailureKind::Failed));
+}
+
+#[test]
+fn the_scheduler_says_which_function_failed_and_where() {
+    let mut w = World::new();
+    let (c, a) = (w.client(), w.worker(1));
+    w.submit(c, &[], true);
+    let Assign { task, attempt, id, .. } = w.workers.get_mut(&a).unwrap().assigned.remove(0);
+    let failure = Box::new(TaskFailure::new(FailureKind::Failed, id, "", "no"));
+    w.says(a, WorkerToScheduler::Failed { task, attempt, duration_ns: 1, failure });
+    let Some(Action::ToClient { message: SchedulerToClient::Failed { failure, .. }, .. }) = w.log.last()
+    else {
+        panic!("{:?}", w.log.last())
+    };
+    assert_eq!((&*failure.function, failure.attempts), ("f", 1));
+    assert!(failure.worker.is_some());
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn the_first_outcome_stands_and_callbacks_come_once() {
     played.done(id, 5);
     played.done(id, 6);
     let failure = TaskFailure::new(FailureKind::Failed, id, "f", "late");
-    played.say(SchedulerToClient::Failed { id, failure: Box::new(failure) });
+    played.say(SchedulerToClient::Failed { id, failure: Arc::new(failure) });
     played.settle();
     assert_eq!((future.result().unwrap(), calls.load(Ordering::Relaxed)), (5, 1));
 }
@@ -52,7 +52,7 @@ fn a_failed_task_may_be_retried() {
     let future = played.client.submit(number(1));
     let id = played.hear_submit().id;
     let failure = TaskFailure::new(FailureKind::Panicked, id, "f", "no luck");
-    played.say(SchedulerToClient::Failed { id, failure: Box::new(failure) });
+    played.say(SchedulerToClient::Failed { id, failure: Arc::new(failure) });
     assert_eq!(future.result().unwrap_err().task().unwrap().kind(), TaskErrorKind::Panicked);
     future.retry();
     assert_eq!(future.status(), TaskStatus::Pending);

@@ -187,7 +187,7 @@ fn gathering_ends_with_the_first_failure() {
     let ids: Vec<_> = (0..3).map(|_| played.hear_submit().id).collect();
     let failure =
         longshore_proto::TaskFailure::new(longshore_proto::FailureKind::Failed, ids[2], "f", "third");
-    played.say(SchedulerToClient::Failed { id: ids[2], failure: Box::new(failure) });
+    played.say(SchedulerToClient::Failed { id: ids[2], failure: Arc::new(failure) });
     let gathered = played.rt.block_on(played.client.gather(&futures)).unwrap();
     assert_eq!(gathered.unwrap_err().message(), "third");
     assert!(!futures[0].is_done());

@@ -82,7 +82,8 @@ fn judge(result: RunResult, id: TaskId, function: &'static Function, home: &Home
             Err(words) => TaskFailure::new(FailureKind::UnencodableResult, id, function.name(), words),
         },
         Err(failure) if failure.kind == RunFailureKind::Reschedule => return Outcome::Rescheduled,
-        Err(failure) => failure.into_record(id, function.name()),
+        // The scheduler knows the function's name.
+        Err(failure) => failure.into_record(id, ""),
     };
     Outcome::Failed(Box::new(failure))
 }

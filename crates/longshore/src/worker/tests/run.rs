@@ -154,7 +154,6 @@ fn a_panic_fails_its_task_and_nothing_else() {
         let failure = actor.expect_failure(1).await;
         assert_eq!((failure.kind, &*failure.message), (FailureKind::Panicked, "cannot stand 3"));
         assert!(failure.function.ends_with("::explode"));
-        assert_eq!(failure.worker.as_deref(), Some("w"));
         assert!(failure.location.unwrap().contains("run.rs"));
         actor.expect(2, &2i64).await;
     });

@@ -48,21 +48,29 @@ pub(super) fn one<R: BlockOn>(client: &Client<R>, x: u64) -> anyhow::Result<u64>
     Ok(x + 1)
 }
 
-/// A tree of sums over calls that fail; the calls in it.
+/// A tree of sums over calls that fail, every one of them awaited; the calls in it.
 ///
 /// # Errors
-/// When the root does not fail as its leaves did.
+/// When one does not fail as a leaf did.
 pub(super) fn tree<R: BlockOn>(client: &Client<R>, leaves: usize) -> anyhow::Result<u64> {
-    let mut level: Vec<_> = (0..leaves as u64).map(|x| client.submit(inc_or_fail((x, 1)))).collect();
+    let mut all: Vec<_> = (0..leaves as u64).map(|x| client.submit(inc_or_fail((x, 1)))).collect();
+    let mut level = 0..leaves;
     while level.len() > 1 {
-        level = level.chunks(2).map(|pair| client.submit(add(&pair[0], &pair[1]))).collect();
+        let next = all.len();
+        for pair in level.step_by(2) {
+            all.push(client.submit(add(&all[pair], &all[pair + 1])));
+        }
+        level = next..all.len();
     }
-    client.wait(&level).block()?;
-    let error = level[0].error().context("the root of a tree that fails did not")?;
-    let Some(Refused(x)) = error.downcast_ref() else { bail!("the root failed otherwise: {error}") };
-    ensure!(*x < leaves as u64, "no leaf was refused {x}");
-    ensure!(1 << error.path().len() == leaves, "the failure came another way: {error}");
-    Ok(2 * leaves as u64 - 1)
+    client.wait(&all).block()?;
+    for future in &all {
+        let error = future.error().context("a call of a tree that fails did not")?;
+        let Some(Refused(x)) = error.downcast_ref() else { bail!("it failed otherwise: {error}") };
+        ensure!(*x < leaves as u64, "no leaf was refused {x}");
+    }
+    let root = all[all.len() - 1].error().context("the root did not fail")?;
+    ensure!(1 << root.path().len() == leaves, "the failure came another way: {root}");
+    Ok(all.len() as u64)
 }
 
 fn check(future: &TaskFuture<u64>, x: u64) -> anyhow::Result<()> {
