@@ -108,15 +108,15 @@ pub struct Submit {
     pub inputs: Vec<TaskId>,
     /// Whether the client wants the value (an inner call of a graph is wanted by its parent only).
     pub want: bool,
-    /// Whatever is not at its default.
+    /// Higher runs first; 0 is usual. Not among the options, so that calls with nothing but a priority have none.
+    pub priority: i32,
+    /// Whatever else is not at its default.
     pub options: Option<Box<SubmitOptions>>,
 }
 
 /// Options of one call.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct SubmitOptions {
-    /// Higher runs first; 0 is usual.
-    pub priority: i32,
     /// Further tries after a failed one.
     pub retries: u32,
     /// Names or addresses of the workers that may run it; empty for any.

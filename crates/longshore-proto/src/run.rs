@@ -1,11 +1,12 @@
 //! Calls that were submitted one after the other, in one message.
 //!
 //! ```text
-//! call:   inputs  { 0 origin seq | distance }*  bytes of arguments  arguments
+//! call:   [priority]  inputs  { 0 origin seq | distance }*  bytes of arguments  arguments
 //! ```
 //! A map, a loop, or the levels of a tree submit the same function with the same options again and again. Said one by one,
 //! each call names its task, function and options, and an input takes more bytes than most arguments. In a run the ids follow
-//! one another, and an input of the same session is named by how far back it was submitted. All numbers are varints.
+//! one another, and an input of the same session is named by how far back it was submitted. Each call has a priority of its
+//! own only where the first two calls differ in it. All numbers are varints.
 //! Deliberately absent: large arguments, which would be copied once more, and values of this process.
 use crate::{FunctionIndex, Payload, Submit, SubmitOptions, TaskId};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -32,8 +33,10 @@ pub struct SubmitRun {
     pub function: FunctionIndex,
     /// Whether the client wants the values.
     pub want: bool,
-    /// Whatever is not at its default, for each of them.
+    /// Whatever else is not at its default, for each of them.
     pub options: Option<Box<SubmitOptions>>,
+    /// The priority of all of them; `None` if each has its own.
+    priority: Option<i32>,
     len: u32,
     calls: Packed,
 }
@@ -43,6 +46,8 @@ pub struct SubmitRun {
 pub struct RunCall {
     /// Name of the task.
     pub id: TaskId,
+    /// Higher runs first.
+    pub priority: i32,
     /// Encoded arguments.
     pub args: Payload,
     /// Tasks whose values go into their places.
@@ -75,7 +80,8 @@ impl SubmitRun {
             return None;
         }
         let (options, calls) = (first.options.clone(), Packed(Vec::with_capacity(FIRST_BYTES)));
-        let mut run = SubmitRun { first: id, function, want, options, len: 0, calls };
+        let priority = (first.priority == second.priority).then_some(first.priority);
+        let mut run = SubmitRun { first: id, function, want, options, priority, len: 0, calls };
         run.add(first);
         run.add(second);
         Some(run)
@@ -94,6 +100,7 @@ impl SubmitRun {
             && submit.id.origin == self.first.origin
             && (submit.function, submit.want) == (self.function, self.want)
             && submit.options == self.options
+            && self.priority.is_none_or(|priority| priority == submit.priority)
             && is_short(submit)
             && self.len < RUN_LEN_MAX
             && self.calls.0.len() < RUN_BYTES;
@@ -113,8 +120,9 @@ impl SubmitRun {
     pub fn submits(&self) -> impl Iterator<Item = Result<Submit, MalformedRun>> {
         let SubmitRun { function, want, options, .. } = self;
         self.calls().map(|call| {
-            let RunCall { id, args, inputs } = call?;
-            Ok(Submit { id, function: *function, args, inputs, want: *want, options: options.clone() })
+            let RunCall { id, priority, args, inputs } = call?;
+            let (function, want, options) = (*function, *want, options.clone());
+            Ok(Submit { id, function, args, inputs, want, priority, options })
         })
     }
 
@@ -125,6 +133,7 @@ impl SubmitRun {
         RunCalls {
             next: self.first,
             left: self.len,
+            priority: self.priority,
             bytes: &self.calls.0,
             is_broken: is_too_long,
             is_told: false,
@@ -133,6 +142,9 @@ impl SubmitRun {
 
     fn add(&mut self, submit: &Submit) {
         let out = &mut self.calls.0;
+        if self.priority.is_none() {
+            put_varint(zigzag(submit.priority), out);
+        }
         put_varint(submit.inputs.len() as u64, out);
         for input in &submit.inputs {
             let distance = submit.id.seq.checked_sub(input.seq).filter(|_| input.origin == submit.id.origin);
@@ -160,6 +172,8 @@ fn is_short(submit: &Submit) -> bool {
 pub struct RunCalls<'a> {
     next: TaskId,
     left: u32,
+    /// Of all calls, unless each says its own.
+    priority: Option<i32>,
     bytes: &'a [u8],
     is_broken: bool,
     /// Of what is broken.
@@ -169,6 +183,10 @@ pub struct RunCalls<'a> {
 impl RunCalls<'_> {
     fn call(&mut self) -> Option<RunCall> {
         let id = self.next;
+        let priority = match self.priority {
+            Some(priority) => priority,
+            None => unzigzag(self.varint()?)?,
+        };
         let inputs_len = usize::try_from(self.varint()?).ok().filter(|len| *len <= INPUTS_LEN_MAX)?;
         let inputs = (0..inputs_len).map(|_| self.input(id)).collect::<Option<Vec<_>>>()?;
         let len = usize::try_from(self.varint()?).ok()?;
@@ -180,7 +198,7 @@ impl RunCalls<'_> {
             None if self.left == 0 => {}
             None => return None,
         }
-        Some(RunCall { id, args: Payload::copy_from(args), inputs })
+        Some(RunCall { id, priority, args: Payload::copy_from(args), inputs })
     }
 
     fn input(&mut self, of: TaskId) -> Option<TaskId> {
@@ -217,6 +235,17 @@ impl Iterator for RunCalls<'_> {
         let is_over = !self.is_broken && self.bytes.is_empty();
         (!is_over && !std::mem::replace(&mut self.is_told, true)).then_some(Err(MalformedRun))
     }
+}
+
+/// A number near zero as a small one, whatever its sign.
+fn zigzag(n: i32) -> u64 {
+    u64::from(((n << 1) ^ (n >> 31)).cast_unsigned())
+}
+
+/// The number that [`zigzag`] made this of, if it is one.
+fn unzigzag(n: u64) -> Option<i32> {
+    let n = u32::try_from(n).ok()?;
+    Some((n >> 1).cast_signed() ^ -(n & 1).cast_signed())
 }
 
 fn put_varint(mut n: u64, out: &mut Vec<u8>) {
@@ -274,6 +303,7 @@ mod tests {
             args: Payload::copy_from(args),
             inputs,
             want: true,
+            priority: 0,
             options: None,
         }
     }
@@ -289,6 +319,19 @@ mod tests {
     fn a_call_of_a_map_takes_few_bytes() {
         let calls: Vec<_> = (0..1000).map(|seq| call(seq, &[1, 2], Vec::new())).collect();
         assert!(postcard::to_stdvec(&run_of(&calls)).unwrap().len() < 4 * calls.len() + 40);
+    }
+
+    #[test]
+    fn calls_that_differ_in_priority_alone_are_one_run() {
+        let with = |seq, priority| Submit { priority, ..call(seq, &[], Vec::new()) };
+        let priorities = [0, 3, -2, i32::MIN, i32::MAX, 0, -1];
+        let calls: Vec<_> = (0..).zip(priorities).map(|(seq, priority)| with(seq, priority)).collect();
+        let found: Vec<_> = run_of(&calls).submits().map(Result::unwrap).collect();
+        assert_eq!(found, calls);
+        let alike: Vec<_> = (0..3).map(|seq| with(seq, 7)).collect();
+        let mut run = run_of(&alike);
+        assert!(!run.join(&with(3, 8)), "a run of one priority stays so");
+        assert!(run.submits().all(|call| call.unwrap().priority == 7));
     }
 
     #[test]
@@ -329,30 +372,41 @@ mod tests {
         fn a_run_is_its_calls(
             first in prop_oneof![0u64..1000, Just(u64::MAX - 40)],
             calls in prop::collection::vec(
-                (prop::collection::vec(any::<u8>(), 0..40), prop::collection::vec((5u64..8, any::<u64>(), any::<bool>()), 0..3)),
+                (
+                    prop::collection::vec(any::<u8>(), 0..40),
+                    prop::collection::vec((5u64..8, any::<u64>(), any::<bool>()), 0..3),
+                    any::<i32>(),
+                ),
                 2..40,
             ),
         ) {
-            let calls: Vec<_> = (first..).zip(calls).map(|(seq, (args, inputs))| {
+            let is_mixed = calls[0].2 != calls[1].2;
+            let calls: Vec<_> = (first..).zip(calls).map(|(seq, (args, inputs, priority))| {
                 let input = |(origin, other, near): (u64, u64, bool)| TaskId {
                     origin,
                     seq: if near { seq.saturating_sub(other % 50) } else { other },
                 };
-                call(seq, &args, inputs.into_iter().map(input).collect())
+                let priority = if is_mixed { priority } else { 0 };
+                Submit { priority, ..call(seq, &args, inputs.into_iter().map(input).collect()) }
             }).collect();
             let found: Vec<_> = run_of(&calls).calls().map(Result::unwrap).collect();
             let expected: Vec<_> = calls
                 .into_iter()
-                .map(|Submit { id, args, inputs, .. }| RunCall { id, args, inputs })
+                .map(|Submit { id, priority, args, inputs, .. }| RunCall { id, priority, args, inputs })
                 .collect();
             prop_assert_eq!(found, expected);
         }
 
         #[test]
-        fn hostile_runs_end(seq in any::<u64>(), len in any::<u32>(), bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn hostile_runs_end(
+            seq in any::<u64>(),
+            len in any::<u32>(),
+            priority in prop::option::of(0i32..2),
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+        ) {
             let first = TaskId { origin: 1, seq };
             let (function, options, calls) = (FunctionIndex(0), None, Packed(bytes));
-            let run = SubmitRun { first, function, want: true, options, len, calls };
+            let run = SubmitRun { first, function, want: true, options, priority, len, calls };
             prop_assert!(run.calls().count() <= 301);
             prop_assert!(run.calls().filter(Result::is_err).count() <= 1);
         }

@@ -442,7 +442,7 @@ mod tests {
         let key = call_hash.map(|call_hash| Key { text: "k".into(), call_hash });
         let options = key.map(|key| Box::new(SubmitOptions { key: Some(key), ..SubmitOptions::default() }));
         let function = FunctionIndex(0);
-        Submit { id, function, args: Payload::empty(), inputs: vec![], want: true, options }
+        Submit { id, function, args: Payload::empty(), inputs: vec![], want: true, priority: 0, options }
     }
 
     fn taken(o: &mut Outbox<T>) -> Batch<T> {

@@ -84,8 +84,8 @@ impl Machine {
             let failure = TaskFailure::new(FailureKind::Lost, submit.id, name, message);
             return self.refuse(peer, &submit, failure, out);
         };
-        let Submit { id, args, want, options, .. } = submit;
-        let order = self.order_of(options.as_deref());
+        let Submit { id, args, want, priority, options, .. } = submit;
+        let order = self.order_of(priority, options.as_deref());
         let mut task = Task::new(id, function, order, args);
         task.inputs = inputs;
         task.options = options.map(|o| Box::new(self.keep_options(*o)));
@@ -153,13 +153,12 @@ impl Machine {
         Some(slots)
     }
 
-    fn order_of(&mut self, options: Option<&SubmitOptions>) -> Order {
+    fn order_of(&mut self, priority: i32, options: Option<&SubmitOptions>) -> Order {
         let seq = self.next_seq;
         self.next_seq += 1;
-        let Some(options) = options else { return Order { rank: 0, seq } };
-        let parent = options.parent.and_then(|p| self.tasks.find(p));
+        let parent = options.and_then(|options| self.tasks.find(options.parent?));
         let seq = parent.map_or(seq, |p| self.tasks[p].order.seq);
-        Order { rank: options.priority.saturating_neg(), seq }
+        Order { rank: priority.saturating_neg(), seq }
     }
 
     fn keep_options(&mut self, o: SubmitOptions) -> Options {

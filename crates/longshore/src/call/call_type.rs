@@ -78,11 +78,15 @@ impl<T> Call<T> {
     }
 
     /// What is said of a persisted call comes too late and changes nothing.
-    fn say(mut self, say: impl FnOnce(&mut CallOptions)) -> Self {
+    fn change(mut self, change: impl FnOnce(&mut CallNode)) -> Self {
         if let CallBody::Node(node) = &mut self.body {
-            say(Arc::make_mut(node).options_mut());
+            change(Arc::make_mut(node));
         }
         self
+    }
+
+    fn say(self, say: impl FnOnce(&mut CallOptions)) -> Self {
+        self.change(|node| say(node.options_mut()))
     }
 
     /// Names the task. The same key used again with the same call is the same task; with another call it is an error.
@@ -98,7 +102,7 @@ impl<T> Call<T> {
 
     /// Greater runs earlier; 0 is usual.
     pub fn priority(self, priority: i32) -> Self {
-        self.say(|options| options.priority = Some(priority))
+        self.change(|node| node.set_priority(priority))
     }
 
     /// How often a run that failed is tried again.

@@ -16,7 +16,9 @@ use std::time::Duration;
 pub(crate) struct CallNode {
     function: FunctionHandle,
     args: SmallVec<[ErasedArg; 2]>,
-    /// `None` until something is said, which most calls never are.
+    /// Apart from the options, which cost an allocation.
+    priority: Option<i32>,
+    /// `None` until something else is said, which most calls never are.
     options: Option<Box<CallOptions>>,
 }
 
@@ -93,7 +95,7 @@ impl fmt::Debug for dyn ErasedValue {
 
 impl CallNode {
     pub(crate) fn new(function: FunctionHandle, args: SmallVec<[ErasedArg; 2]>) -> Self {
-        CallNode { function, args, options: None }
+        CallNode { function, args, priority: None, options: None }
     }
 
     pub(crate) fn function(&self) -> &FunctionHandle {
@@ -123,7 +125,11 @@ impl CallNode {
     }
 
     pub(crate) fn priority(&self) -> i32 {
-        self.options().and_then(|o| o.priority).unwrap_or(self.function.declared().options().priority)
+        self.priority.unwrap_or(self.function.declared().options().priority)
+    }
+
+    pub(crate) fn set_priority(&mut self, priority: i32) {
+        self.priority = Some(priority);
     }
 
     pub(crate) fn retries(&self) -> u32 {
@@ -142,9 +148,9 @@ impl CallNode {
         declared.map(|(name, amount)| ((*name).to_owned(), *amount)).chain(said.iter().cloned()).collect()
     }
 
-    /// Whether neither the call nor the function's attribute says anything beyond the arguments.
+    /// Whether neither the call nor the function's attribute says anything beyond the arguments and the priority.
     pub(crate) fn is_plain(&self) -> bool {
-        self.options.is_none() && self.function.declared().options().is_default()
+        self.options.is_none() && self.function.declared().options().is_priority_at_most()
     }
 
     /// The calls among the arguments, in order, each as often as it is used.

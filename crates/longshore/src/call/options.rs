@@ -17,7 +17,6 @@ pub enum Rerun {
 pub(crate) struct CallOptions {
     pub(crate) key: Option<String>,
     pub(crate) pure: Option<bool>,
-    pub(crate) priority: Option<i32>,
     pub(crate) retries: Option<u32>,
     pub(crate) workers: Vec<String>,
     pub(crate) allow_other_workers: bool,

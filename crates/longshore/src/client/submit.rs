@@ -288,7 +288,8 @@ fn prepare(
     let function = call.function().declared();
     let options = options(call, key, parent());
     // The number of the function is known under the lock.
-    let submit = Submit { id, function: FunctionIndex(0), args, inputs: inputs_ids, want: true, options };
+    let (unnumbered, priority) = (FunctionIndex(0), call.priority());
+    let submit = Submit { id, function: unnumbered, args, inputs: inputs_ids, want: true, priority, options };
     let (objects, held) = (inputs.objects, inputs.adopted);
     let is_light = objects.is_empty() && held.is_empty();
     let baggage = (!is_light).then(|| Box::new(Baggage { objects, _held: held }));
@@ -371,7 +372,7 @@ fn identity_by_key(text: &str, call_hash: [u64; 2]) -> Identity {
     Identity { id: TaskId { origin, seq }, key: Key { text: text.to_owned(), call_hash: call_hash[0] } }
 }
 
-/// What is not at its default.
+/// What is not at its default, the priority apart.
 fn options(call: &CallNode, key: Option<Key>, parent: Option<TaskId>) -> Option<Box<SubmitOptions>> {
     if key.is_none() && parent.is_none() && call.is_plain() {
         return None;
@@ -380,7 +381,6 @@ fn options(call: &CallNode, key: Option<Key>, parent: Option<TaskId>) -> Option<
     let said = call.options().unwrap_or(&none);
     let millis = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
     Some(Box::new(SubmitOptions {
-        priority: call.priority(),
         retries: call.retries(),
         workers: said.workers.clone(),
         allow_other_workers: said.allow_other_workers,

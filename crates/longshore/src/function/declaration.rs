@@ -68,9 +68,9 @@ impl FunctionOptions {
         timeout: None,
     };
 
-    /// Whether the attribute said nothing.
-    pub(crate) fn is_default(&self) -> bool {
-        *self == Self::NONE
+    /// Whether the attribute said nothing, or only a priority.
+    pub(crate) fn is_priority_at_most(&self) -> bool {
+        *self == Self { priority: self.priority, ..Self::NONE }
     }
 }
 

@@ -10,7 +10,7 @@ use longshore_proto::failure::FailureValue;
 use longshore_proto::handshake::WorkerHello;
 use longshore_proto::{
     FailureKind, FunctionId, FunctionIndex, FunctionSpec, Payload, PeerId, PeerReply, PeerRequest,
-    SchedulerToClient, SessionId, Submit, SubmitOptions, TaskFailure, TaskId, Time, WorkerToScheduler,
+    SchedulerToClient, SessionId, Submit, TaskFailure, TaskId, Time, WorkerToScheduler,
 };
 
 /// A future is its task here.
@@ -111,18 +111,16 @@ impl House {
 
     /// Describes a call that somebody wants the value of.
     pub(crate) fn submit(&mut self, inputs: &[TaskId]) -> TaskId {
-        self.submit_with(inputs, None)
+        self.submit_with(inputs, 0)
     }
 
     /// The same with a priority.
-    pub(crate) fn submit_with(&mut self, inputs: &[TaskId], priority: Option<i32>) -> TaskId {
+    pub(crate) fn submit_with(&mut self, inputs: &[TaskId], priority: i32) -> TaskId {
         self.next_seq += 1;
         let id = TaskId { origin: SESSION.0, seq: self.next_seq };
         let args = Payload::copy_from(&self.next_seq.to_le_bytes());
-        let options =
-            priority.map(|priority| Box::new(SubmitOptions { priority, ..SubmitOptions::default() }));
-        let submit =
-            Submit { id, function: self.function, args, inputs: inputs.to_vec(), want: true, options };
+        let (function, inputs) = (self.function, inputs.to_vec());
+        let submit = Submit { id, function, args, inputs, want: true, priority, options: None };
         self.waiting.insert(id);
         let taken = counted_submit(&mut self.outbox, submit);
         assert!(taken, "the outbox refused a call");

@@ -115,7 +115,7 @@ fn priorities(house: &mut House, n: usize) {
         .into_iter()
         .cycle()
         .take(n)
-        .map(|priority| house.submit_with(&[], Some(priority)))
+        .map(|priority| house.submit_with(&[], priority))
         .collect();
     house.settle();
     ids.into_iter().for_each(|id| house.release(id));

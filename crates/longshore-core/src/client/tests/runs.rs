@@ -54,11 +54,10 @@ fn call(seq: u64, step: &Step) -> Option<Submit> {
     let Step::Submit { function, args_len, on, want, priority, key } = *step else { return None };
     let key = key.then(|| Key { text: String::new(), call_hash: seq });
     let id = if key.is_some() { TaskId { origin: 99, seq } } else { own(seq) };
-    let options = (priority != 0 || key.is_some())
-        .then(|| Box::new(SubmitOptions { priority, key, ..SubmitOptions::default() }));
+    let options = key.is_some().then(|| Box::new(SubmitOptions { key, ..SubmitOptions::default() }));
     let inputs = on.map(|back| own(seq.saturating_sub(back + 1))).into_iter().collect();
     let args = Payload::from(vec![seq as u8; args_len]);
-    Some(Submit { id, function: FunctionIndex(function), args, inputs, want, options })
+    Some(Submit { id, function: FunctionIndex(function), args, inputs, want, priority, options })
 }
 
 /// The same said one by one.
@@ -112,12 +111,14 @@ fn is_own_release(message: &ClientToScheduler) -> bool {
 
 #[test]
 fn a_map_is_one_message_and_so_is_a_chain() {
-    let submit = |on| Step::Submit { function: 0, args_len: 2, on, want: true, priority: 0, key: false };
+    let submit =
+        |on, priority| Step::Submit { function: 0, args_len: 2, on, want: true, priority, key: false };
     let mut outbox = Outbox::new(SESSION, 1 << 30);
     let mut batch = Batch::default();
-    for on in [None, Some(0)] {
+    for (on, priorities) in [(None, false), (None, true), (Some(0), false)] {
         for seq in 0..1000 {
-            let call = call(seq, &submit(on)).unwrap();
+            let priority = if priorities { (seq % 5) as i32 } else { 0 };
+            let call = call(seq, &submit(on, priority)).unwrap();
             let token = T(call.id);
             outbox.submit(call, Some(token)).unwrap();
             if on.is_some() && seq > 0 {

@@ -268,7 +268,7 @@ fn what_is_urgent_is_not_kept_waiting_by_what_was_sent_ahead() {
     let first = w.submit(c, &[], true);
     let urgent = w.id();
     let mut call_of_urgent = call(urgent, &[], true);
-    call_of_urgent.options = Some(Box::new(SubmitOptions { priority: 1, ..Default::default() }));
+    call_of_urgent.priority = 1;
     w.asks(c, ClientToScheduler::Submit(call_of_urgent));
     w.submit(c, &[x], true);
     assert_eq!(w.assigned(a), [x, first], "there is no room yet");

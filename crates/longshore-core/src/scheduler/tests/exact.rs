@@ -110,7 +110,7 @@ fn priorities_come_before_order_of_submission() {
     let low = w.submit(c, &[], true);
     let high = w.id();
     w.clients.get_mut(&c).unwrap().ends.insert(high, End::Pending);
-    w.asks(c, with(call(high, &[], true), SubmitOptions { priority: 5, ..Default::default() }));
+    w.asks(c, ClientToScheduler::Submit(Submit { priority: 5, ..call(high, &[], true) }));
     let a = w.worker(1);
     assert_eq!(w.assigned(a), [high, low]);
 }

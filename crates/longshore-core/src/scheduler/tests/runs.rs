@@ -30,19 +30,23 @@ proptest! {
     #[test]
     fn a_run_does_what_its_calls_do(
         backs in prop::collection::vec(prop::collection::vec(1u64..9, 0..3), 2..30),
-        priority in -1i32..2,
+        is_plain: bool,
+        priorities in prop::collection::btree_set(-2i32..3, 1..4),
         retries in 0u32..2,
         function in 0u32..2,
         want: bool,
         twice: bool,
         released in (0u64..10, 0u32..10),
     ) {
-        let options = SubmitOptions { priority, retries, ..SubmitOptions::default() };
-        let options = (priority >= 0).then_some(options);
+        let options = SubmitOptions { retries, ..SubmitOptions::default() };
+        let options = (!is_plain).then_some(options);
         let function = FunctionIndex(function);
         let calls: Vec<_> = (10..)
             .zip(&backs)
-            .map(|(seq, back)| Submit { function, ..call_on(seq, back, options.clone(), want) })
+            .zip(priorities.iter().cycle())
+            .map(|((seq, back), priority)| {
+                Submit { function, priority: *priority, ..call_on(seq, back, options.clone(), want) }
+            })
             .collect();
         let run = run_of(&calls).unwrap();
         let ((mut single, c, _), (mut joined, _, _)) = (world(), world());

@@ -56,7 +56,15 @@ pub(super) fn spec(name: &str) -> FunctionSpec {
 }
 
 pub(super) fn call(id: TaskId, inputs: &[TaskId], want: bool) -> Submit {
-    Submit { id, function: F, args: Payload::empty(), inputs: inputs.to_vec(), want, options: None }
+    Submit {
+        id,
+        function: F,
+        args: Payload::empty(),
+        inputs: inputs.to_vec(),
+        want,
+        priority: 0,
+        options: None,
+    }
 }
 
 impl World {
