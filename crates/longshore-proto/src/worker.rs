@@ -5,6 +5,7 @@ use crate::{
     TaskId,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What the scheduler says to a worker.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -163,7 +164,8 @@ pub enum WorkerToScheduler {
         /// How long the function ran.
         duration_ns: u64,
         /// Why.
-        failure: Box<TaskFailure>,
+        #[serde(with = "crate::failure::shared")]
+        failure: Arc<TaskFailure>,
     },
     /// The task asked to be run again, elsewhere if possible; no retry is used up.
     Rescheduled {

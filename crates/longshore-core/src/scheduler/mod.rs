@@ -346,7 +346,7 @@ impl Machine {
                 self.on_finished(peer, task, attempt, duration_ns, value, out);
             }
             WorkerToScheduler::Failed { task, attempt, duration_ns, failure } => {
-                self.on_failed(peer, task, attempt, duration_ns, *failure, out);
+                self.on_failed(peer, task, attempt, duration_ns, failure, out);
             }
             WorkerToScheduler::Rescheduled { task, attempt } => self.on_rescheduled(peer, task, attempt),
             WorkerToScheduler::Retracted { task, attempt, given_back } => {

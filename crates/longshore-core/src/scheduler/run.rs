@@ -97,7 +97,7 @@ impl Machine {
         task: TaskHandle,
         attempt: Attempt,
         duration_ns: u64,
-        mut failure: TaskFailure,
+        mut failure: Arc<TaskFailure>,
         out: &mut Actions,
     ) {
         let Some(slot) = self.current(peer, task, attempt) else { return };
@@ -111,14 +111,16 @@ impl Machine {
             self.unassign(slot);
             return self.plan_again(slot);
         }
-        failure.root = self.tasks[slot].id;
-        if failure.function.is_empty() {
-            self.functions.name(self.tasks[slot].function).clone_into(&mut failure.function);
+        // Nobody else has it yet, so that it is changed where it is.
+        let record = Arc::make_mut(&mut failure);
+        record.root = self.tasks[slot].id;
+        if record.function.is_empty() {
+            self.functions.name(self.tasks[slot].function).clone_into(&mut record.function);
         }
-        failure.attempts = attempt.0;
-        failure.worker = self.workers.get(peer).map(|w| w.hello.name.clone());
-        failure.bound();
-        self.fail(slot, Arc::new(failure), out);
+        record.attempts = attempt.0;
+        record.worker = self.workers.get(peer).map(|w| w.hello.name.clone());
+        record.bound();
+        self.fail(slot, failure, out);
     }
 
     pub(super) fn on_rescheduled(&mut self, peer: PeerId, task: TaskHandle, attempt: Attempt) {

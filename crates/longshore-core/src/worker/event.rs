@@ -4,6 +4,7 @@ use longshore_proto::{
     TaskFailure, TaskHandle, TaskId, WorkerToScheduler,
 };
 use std::fmt;
+use std::sync::Arc;
 
 /// Somebody who dialled this worker: a peer or a client. Counted by the driver, never reused.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -117,7 +118,7 @@ pub enum Outcome {
         inline: Option<Payload>,
     },
     /// With a failure.
-    Failed(Box<TaskFailure>),
+    Failed(Arc<TaskFailure>),
     /// The task wants to be run again, elsewhere if possible.
     Rescheduled,
 }

@@ -5,6 +5,7 @@ use super::task::{Running, State, Task};
 use super::{Action, Actions, Machine, Outcome, Run};
 use longshore_proto::worker::Produced;
 use longshore_proto::{Attempt, FailureKind, Payload, TaskFailure, TaskHandle, Time, WorkerToScheduler};
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Machine {
@@ -65,8 +66,9 @@ impl Machine {
             }
             Outcome::Failed(mut failure) => {
                 self.stats.failed += 1;
-                failure.root = ended.id;
-                failure.bound();
+                let record = Arc::make_mut(&mut failure);
+                record.root = ended.id;
+                record.bound();
                 let failed = WorkerToScheduler::Failed { task, attempt, duration_ns, failure };
                 out.push(Action::ToScheduler(failed));
                 self.maker_gone(task, out);
@@ -116,7 +118,7 @@ impl Machine {
         let name = self.functions.name(task.function);
         let mut failure = TaskFailure::new(FailureKind::TimedOut, task.id, name, words);
         failure.worker = Some(self.settings.name.clone());
-        let (failure, duration_ns) = (Box::new(failure), ms.saturating_mul(1_000_000));
+        let (failure, duration_ns) = (Arc::new(failure), ms.saturating_mul(1_000_000));
         self.stats.failed += 1;
         out.push(Action::ToScheduler(WorkerToScheduler::Failed {
             task: handle,

@@ -8,6 +8,7 @@ use longshore_proto::{
     TaskFailure, TaskHandle, Time, WorkerToScheduler,
 };
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// An input that is not here yet: its place, and where it is said to be.
 type Absent = (u32, TaskHandle, u64, Vec<PeerId>);
@@ -108,7 +109,7 @@ impl Machine {
             task: assign.task,
             attempt: assign.attempt,
             duration_ns: 0,
-            failure: Box::new(failure),
+            failure: Arc::new(failure),
         }));
         self.maker_gone(assign.task, out);
     }
@@ -234,7 +235,7 @@ impl Machine {
                 task: handle,
                 attempt: task.attempt,
                 duration_ns: 0,
-                failure: Box::new(failure),
+                failure: Arc::new(failure),
             }));
             self.maker_gone(handle, out);
         }

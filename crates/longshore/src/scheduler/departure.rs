@@ -6,6 +6,7 @@ use longshore_proto::{
     WorkerToScheduler,
 };
 use longshore_proto::{Attempt, frame::EncodeError};
+use std::sync::Arc;
 
 /// Which run a message hands over, if it hands one over.
 #[derive(Copy, Clone)]
@@ -65,7 +66,7 @@ impl Run {
     pub(super) fn failed(self, words: &str) -> WorkerToScheduler {
         let words = format!("the call cannot be sent to a worker of another process: {words}");
         // Named by the machine, which knows the function.
-        let failure = Box::new(TaskFailure::new(FailureKind::UnencodableResult, self.id, "", words));
+        let failure = Arc::new(TaskFailure::new(FailureKind::UnencodableResult, self.id, "", words));
         WorkerToScheduler::Failed { task: self.task, attempt: self.attempt, duration_ns: 0, failure }
     }
 }

@@ -15,6 +15,7 @@ use crate::link::Link;
 use longshore_core::worker::{Action, Actions, Event, Machine};
 use longshore_proto::{FailureKind, SchedulerToWorker, TaskFailure, TaskId, Time, WorkerToScheduler};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -195,7 +196,7 @@ impl Papers {
         let Some((task, attempt, duration_ns)) = about else { return };
         let words = format!("the result could not be sent: {error}");
         let nobody = TaskId { origin: 0, seq: 0 };
-        let failure = Box::new(TaskFailure::new(FailureKind::UnencodableResult, nobody, "", words));
+        let failure = Arc::new(TaskFailure::new(FailureKind::UnencodableResult, nobody, "", words));
         // A failure of bounded length always fits.
         let _ = self.scheduler.send(WorkerToScheduler::Failed { task, attempt, duration_ns, failure });
     }

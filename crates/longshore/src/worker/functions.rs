@@ -74,13 +74,13 @@ impl Functions {
         &self,
         index: FunctionIndex,
         id: TaskId,
-    ) -> Result<&'static Function, Box<TaskFailure>> {
+    ) -> Result<&'static Function, Arc<TaskFailure>> {
         match self.by_index.get(index.0 as usize).and_then(Option::as_ref) {
             Some(Introduced::Here(function)) => Ok(function),
-            Some(Introduced::Lacking(spec)) => Err(Box::new(self.lacking(spec, id))),
+            Some(Introduced::Lacking(spec)) => Err(Arc::new(self.lacking(spec, id))),
             None => {
                 let words = "the scheduler never introduced the function to this worker";
-                Err(Box::new(TaskFailure::new(FailureKind::UnknownFunction, id, "unknown", words)))
+                Err(Arc::new(TaskFailure::new(FailureKind::UnknownFunction, id, "unknown", words)))
             }
         }
     }

@@ -12,6 +12,7 @@ use longshore_proto::{
     FailureKind, FunctionId, FunctionIndex, FunctionSpec, Payload, PeerId, PeerReply, PeerRequest,
     SchedulerToClient, SessionId, Submit, TaskFailure, TaskId, Time, WorkerToScheduler,
 };
+use std::sync::Arc;
 
 /// A future is its task here.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -241,7 +242,7 @@ fn end_of(run: &Run) -> worker::Event {
 fn failure_of(run: &Run) -> worker::Event {
     let mut failure = TaskFailure::new(FailureKind::Failed, run.id, &spec().name, "it is refused");
     failure.value = Some(FailureValue { type_id: 1, payload: run.args.clone() });
-    let outcome = Outcome::Failed(Box::new(failure));
+    let outcome = Outcome::Failed(Arc::new(failure));
     worker::Event::RunEnded { task: run.task, attempt: run.attempt, duration_ns: RUN_NS, outcome }
 }
 

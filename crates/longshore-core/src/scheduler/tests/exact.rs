@@ -7,6 +7,7 @@ use longshore_proto::{
     ClientToScheduler, FailureKind, Grant, InputSource, Payload, PeerId, RelayId, SchedulerToClient,
     SchedulerToWorker, Submit, SubmitOptions, TaskFailure, TaskId, WorkerToScheduler,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 const STORED: Produced = Produced::Stored(1 << 20);
@@ -61,7 +62,7 @@ fn the_scheduler_says_which_function_failed_and_where() {
     let (c, a) = (w.client(), w.worker(1));
     w.submit(c, &[], true);
     let Assign { task, attempt, id, .. } = w.workers.get_mut(&a).unwrap().assigned.remove(0);
-    let failure = Box::new(TaskFailure::new(FailureKind::Failed, id, "", "no"));
+    let failure = Arc::new(TaskFailure::new(FailureKind::Failed, id, "", "no"));
     w.says(a, WorkerToScheduler::Failed { task, attempt, duration_ns: 1, failure });
     let Some(Action::ToClient { message: SchedulerToClient::Failed { failure, .. }, .. }) = w.log.last()
     else {

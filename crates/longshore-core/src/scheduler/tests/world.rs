@@ -9,6 +9,7 @@ use longshore_proto::{
     WorkerToScheduler,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a pretended worker knows.
@@ -264,7 +265,7 @@ impl World {
 
     pub(super) fn fail(&mut self, worker: PeerId, nth: usize) {
         let Assign { task, attempt, id, .. } = self.workers.get_mut(&worker).unwrap().assigned.remove(nth);
-        let failure = Box::new(TaskFailure::new(FailureKind::Failed, id, "f", "no"));
+        let failure = Arc::new(TaskFailure::new(FailureKind::Failed, id, "f", "no"));
         self.says(worker, WorkerToScheduler::Failed { task, attempt, duration_ns: 1000, failure });
     }
 

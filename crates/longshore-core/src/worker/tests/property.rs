@@ -2,6 +2,7 @@
 use super::*;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 const SLOTS: u32 = 8;
 
@@ -154,7 +155,7 @@ impl World {
             1 => {
                 let kind = longshore_proto::FailureKind::Failed;
                 let failure = longshore_proto::TaskFailure::new(kind, id(0), "f", "no");
-                Outcome::Failed(Box::new(failure))
+                Outcome::Failed(Arc::new(failure))
             }
             _ => Outcome::Value { value: value(task.slot), inline: None },
         };

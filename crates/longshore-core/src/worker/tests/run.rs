@@ -1,6 +1,7 @@
 //! Running: order, slots, cancellation, timeouts, the end.
 use super::*;
 use longshore_proto::{FailureKind, TaskFailure};
+use std::sync::Arc;
 
 fn cancel(slot: u32) -> SchedulerToWorker {
     SchedulerToWorker::Cancel { task: handle(slot), attempt: Attempt(1) }
@@ -114,7 +115,7 @@ fn a_failure_is_told_as_that_of_its_task_and_cut() {
     let mut b = Bench::new(1);
     b.assign(1, vec![]);
     let failure = TaskFailure::new(FailureKind::Panicked, id(0), "f", "x".repeat(1 << 20));
-    let out = b.end(1, 5, Outcome::Failed(Box::new(failure)));
+    let out = b.end(1, 5, Outcome::Failed(Arc::new(failure)));
     let [Action::ToScheduler(WorkerToScheduler::Failed { failure, duration_ns: 5, .. })] = &out[..] else {
         panic!("{out:?}")
     };

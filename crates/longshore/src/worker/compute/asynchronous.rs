@@ -95,7 +95,7 @@ impl Drop for AsyncRun {
         if !matches!(self.state, State::Ended) {
             let name = self.function.name();
             let failure = TaskFailure::new(FailureKind::Cancelled, self.run.id, name, "it was cancelled");
-            self.end(Outcome::Failed(Box::new(failure)));
+            self.end(Outcome::Failed(Arc::new(failure)));
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::worker::inbox::Ended;
 use longshore_core::worker::{Outcome, Run};
 use longshore_proto::limit::{CHUNK_BYTES, INLINE_RESULT_BYTES_MAX};
 use longshore_proto::{FailureKind, Payload, TaskFailure, TaskId};
+use std::sync::Arc;
 
 /// A run, ready to go.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Job {
         let id = run.id;
         if home.cancelled.contains(run.task, run.attempt) {
             let failure = TaskFailure::new(FailureKind::Cancelled, id, function.name(), "it was cancelled");
-            return (run, Outcome::Failed(Box::new(failure)));
+            return (run, Outcome::Failed(Arc::new(failure)));
         }
         let args = Args::from_payload(std::mem::replace(&mut run.args, Payload::empty()));
         let inputs = std::mem::take(&mut run.inputs);
@@ -85,7 +86,7 @@ fn judge(result: RunResult, id: TaskId, function: &'static Function, home: &Home
         // The scheduler knows the function's name.
         Err(failure) => failure.into_record(id, ""),
     };
-    Outcome::Failed(Box::new(failure))
+    Outcome::Failed(Arc::new(failure))
 }
 
 /// A result that travels with the message that announces it.

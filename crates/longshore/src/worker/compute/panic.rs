@@ -8,6 +8,7 @@ use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::sync::Arc;
 use std::sync::Once;
 
 thread_local! {
@@ -83,7 +84,7 @@ pub(crate) fn drop_quietly<T>(value: T) {
 
 impl Panic {
     /// The failure that it is for the task.
-    pub(super) fn into_failure(self, root: TaskId, function: &str) -> Box<TaskFailure> {
+    pub(super) fn into_failure(self, root: TaskId, function: &str) -> Arc<TaskFailure> {
         let text = self.payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| self.payload.downcast_ref::<String>().cloned());
         let text = text.unwrap_or_else(|| "a panic whose payload is not text".to_owned());
@@ -92,7 +93,7 @@ impl Panic {
             (failure.location, failure.backtrace) = (noted.location, noted.backtrace);
         }
         drop_quietly(self.payload);
-        Box::new(failure)
+        Arc::new(failure)
     }
 }
 
@@ -110,7 +111,7 @@ mod tests {
         let panic = catch(|| panic!("no {}", 7)).expect_err("a panic");
         let failure = panic.into_failure(root(), "f");
         assert_eq!((failure.kind, &*failure.message), (FailureKind::Panicked, "no 7"));
-        assert!(failure.location.expect("a location").contains("panic.rs"));
+        assert!(failure.location.as_deref().expect("a location").contains("panic.rs"));
         assert!(!INSIDE.get());
     }
 

@@ -237,7 +237,9 @@ impl Actor {
     /// The next word is that task `slot` failed.
     pub(super) async fn expect_failure(&mut self, slot: u32) -> TaskFailure {
         match self.hear().await {
-            WorkerToScheduler::Failed { task, failure, .. } if task == handle(slot) => *failure,
+            WorkerToScheduler::Failed { task, failure, .. } if task == handle(slot) => {
+                Arc::unwrap_or_clone(failure)
+            }
             other => panic!("{other:?}"),
         }
     }
