@@ -4,23 +4,27 @@
 //! such a task and has nothing better to do may as well poll it itself ("caller runs"):
 //!
 //! ```text
-//!  a thread submits a call ─▶ wakes the scheduler ─▶ polled here ─▶ wakes a worker ─▶ polled here ─▶ wakes a compute thread
-//!  a compute thread ends it ─▶ wakes the scheduler ─▶ polled here ─▶ wakes the client ─▶ polled here ─▶ wakes who waits
+//!  a thread waits for its call ─▶ polls the scheduler, which that woke ─▶ polls a worker ─▶ wakes a compute thread
+//!  a compute thread ends it ────▶ polls the scheduler ──────────────────▶ polls the client ─▶ wakes who waits
 //! ```
-//! A thread says so with a [`Lend`]. Without one, the runtime polls the task, as always. One thread polls a task at a time.
-//! It ends on its runtime, and panics there, whoever polled it.
+//! A thread does so through a [`Trampoline`], at two places only: a compute thread with nothing left to run, and a thread
+//! outside of any task that blocks for a result. Neither holds up anything by it, and on neither is there code of the user's
+//! that could hold a lock and go on. Otherwise the runtime polls the task, as always. One thread polls it at a time. It ends
+//! on its runtime, and panics there, whoever polled it, and users' callbacks are left to it.
 //!
-//! Deliberately absent: polling what somebody else woke. That would lend a thread to work that it has nothing to do with.
+//! Deliberately absent: polling what somebody else woke, which would lend a thread to work that it has nothing to do with;
+//! and polling while a call is submitted, since dropping a value may run code that wants a lock of whoever submits.
+use crate::context::try_context;
 use longshore_rt::ThreadContext;
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker, ready};
+use std::thread;
 
 /// A thread polls so many tasks before it leaves the rest to their runtimes.
 const POLLS_MAX: usize = 16;
@@ -35,60 +39,77 @@ const POLLED: u8 = 2;
 const POLLED_AND_WOKEN: u8 = 3;
 
 thread_local! {
-    /// What this thread woke and may poll; `None` without a [`Lend`].
-    static WOKEN_HERE: RefCell<Option<WokenHere>> = const { RefCell::new(None) };
+    /// What this thread woke and may poll; `None` without a [`Trampoline`].
+    static WOKEN_HERE: RefCell<Option<VecDeque<Arc<dyn Woken>>>> = const { RefCell::new(None) };
+    /// What it woke when it submitted last.
+    static REMEMBERED: RefCell<Vec<Weak<dyn Woken>>> = const { RefCell::new(Vec::new()) };
 }
 
-struct WokenHere {
-    caller: Caller,
-    tasks: VecDeque<Arc<dyn Woken>>,
-}
-
-/// A thread that lends itself.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Caller {
-    /// The user's code called, and may hold locks of its own: it polls no task that runs callbacks.
-    User,
-    /// Nobody's code is on the stack.
-    Idle,
-}
-
-/// Gathers the tasks that this thread wakes, until they are [polled](Lend::poll_woken) or, when it is dropped, left to
-/// their runtimes. Within another one it does nothing.
+/// Gathers the tasks that this thread wakes, until they are [run](Trampoline::run) or, when it is dropped, left to their
+/// runtimes. Within another one, and in a thread that ends, it does nothing.
 #[must_use = "tasks are gathered while it lives"]
-pub(crate) struct Lend {
+pub(crate) struct Trampoline {
     is_outer: bool,
 }
 
-impl Lend {
-    pub(crate) fn begin(caller: Caller) -> Self {
-        let is_outer = WOKEN_HERE.with_borrow_mut(|here| {
+impl Trampoline {
+    pub(crate) fn begin() -> Self {
+        let begun = WOKEN_HERE.try_with(|here| {
+            let mut here = here.borrow_mut();
             let is_outer = here.is_none();
-            here.get_or_insert_with(|| WokenHere { caller, tasks: VecDeque::new() });
+            here.get_or_insert_default();
             is_outer
         });
-        Lend { is_outer }
+        Trampoline { is_outer: begun.unwrap_or(false) }
     }
 
     /// Polls what was woken, and what is woken by that. The caller holds no lock that such a task may take.
-    pub(crate) fn poll_woken(self) {
+    pub(crate) fn run(self) {
+        for _ in 0..POLLS_MAX {
+            let Some(next) = self.pop() else { break };
+            next.poll_here();
+        }
+    }
+
+    /// Leaves what was woken to its runtime, and has [`run_remembered`] poll it should this thread be quicker.
+    pub(crate) fn remember(self) {
+        let woken: Vec<_> = std::iter::from_fn(|| self.pop()).collect();
+        let remembered = woken.iter().map(Arc::downgrade).collect();
+        let _ = REMEMBERED.try_with(|place| place.replace(remembered));
+        woken.into_iter().for_each(|task| task.leave());
+    }
+
+    fn pop(&self) -> Option<Arc<dyn Woken>> {
+        if !self.is_outer {
+            return None;
+        }
+        WOKEN_HERE.try_with(|here| here.borrow_mut().as_mut()?.pop_front()).ok()?
+    }
+}
+
+impl Drop for Trampoline {
+    fn drop(&mut self) {
         if self.is_outer {
-            for _ in 0..POLLS_MAX {
-                let next = WOKEN_HERE.with_borrow_mut(|here| here.as_mut()?.tasks.pop_front());
-                let Some(next) = next else { break };
-                next.poll_here();
-            }
+            let rest = WOKEN_HERE.try_with(RefCell::take).ok().flatten();
+            rest.into_iter().flatten().for_each(|task| task.leave());
         }
     }
 }
 
-impl Drop for Lend {
-    fn drop(&mut self) {
-        if self.is_outer {
-            let rest = WOKEN_HERE.take();
-            rest.into_iter().flat_map(|here| here.tasks).for_each(|task| task.leave());
-        }
+/// Polls what this thread woke when it submitted last, unless its runtime was quicker. For a thread that is about to block.
+pub(crate) fn run_remembered() {
+    let remembered = REMEMBERED.try_with(RefCell::take).unwrap_or_default();
+    if remembered.is_empty() || ThreadContext::current() == ThreadContext::Async || try_context().is_some() {
+        return;
     }
+    let trampoline = Trampoline::begin();
+    remembered.iter().filter_map(Weak::upgrade).for_each(|task| task.poll_here());
+    trampoline.run();
+}
+
+/// Whether this thread polls such tasks in place of their runtimes.
+pub(crate) fn is_running_here() -> bool {
+    WOKEN_HERE.try_with(|here| here.borrow().is_some()).unwrap_or(false)
 }
 
 /// A task that was woken.
@@ -110,14 +131,12 @@ impl<F: Future<Output: Send> + Send + 'static> Role for F {}
 pub(crate) struct CallerRuns<F: Role>(Arc<Shared<F>>);
 
 impl<F: Role> CallerRuns<F> {
-    /// `has_callbacks`: it calls what users hand in, and so is not polled on top of their code.
-    pub(crate) fn new(future: F, has_callbacks: bool) -> Self {
+    pub(crate) fn new(future: F) -> Self {
         CallerRuns(Arc::new(Shared {
-            state: AtomicU8::new(IDLE),
+            state: AtomicU8::new(WOKEN),
             body: Mutex::new(Body::Runs(Box::pin(future))),
             is_unwanted: AtomicBool::new(false),
             runtime: Mutex::new(None),
-            has_callbacks,
         }))
     }
 }
@@ -130,13 +149,12 @@ struct Shared<F: Role> {
     is_unwanted: AtomicBool,
     /// Has the runtime poll it.
     runtime: Mutex<Option<Waker>>,
-    has_callbacks: bool,
 }
 
 enum Body<F: Role> {
     Runs(Pin<Box<F>>),
-    Done(F::Output),
-    Panicked(Box<dyn Any + Send>),
+    /// What its runtime is given, and what is left of the future, which is dropped there too.
+    Ended(thread::Result<F::Output>, Pin<Box<F>>),
     Over,
 }
 
@@ -161,10 +179,15 @@ impl<F: Role> Shared<F> {
         let Body::Runs(future) = body else { return Poll::Ready(()) };
         let waker = Waker::from(self.clone());
         let _mark = ThreadContext::Async.enter();
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker)))) {
+        let polled =
+            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
+        let ended = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(output)) => *body = Body::Done(output),
-            Err(panic) => *body = Body::Panicked(panic),
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(panic) => Err(panic),
+        };
+        if let Body::Runs(future) = std::mem::replace(body, Body::Over) {
+            *body = Body::Ended(ended, future);
         }
         Poll::Ready(())
     }
@@ -179,6 +202,7 @@ impl<F: Role> Shared<F> {
 
     /// Whoever polled it while it was dropped drops it: they look after they let go of it, the other before it tries.
     fn drop_if_unwanted(&self) {
+        fence(Ordering::SeqCst);
         if self.is_unwanted.load(Ordering::SeqCst) {
             drop(self.take());
         }
@@ -200,13 +224,12 @@ impl<F: Role> Shared<F> {
     /// Whether this thread keeps it in mind, to be polled here.
     fn gather(self: &Arc<Self>) -> bool {
         let gathered = WOKEN_HERE.try_with(|here| match here.borrow_mut().as_mut() {
-            Some(here) if here.caller == Caller::Idle || !self.has_callbacks => {
-                here.tasks.push_back(self.clone());
+            Some(here) => {
+                here.push_back(self.clone());
                 true
             }
-            _ => false,
+            None => false,
         });
-        // A thread that ends polls nothing.
         gathered.unwrap_or(false)
     }
 }
@@ -234,7 +257,7 @@ impl<F: Role> Wake for Shared<F> {
 impl<F: Role> Woken for Shared<F> {
     fn poll_here(self: Arc<Self>) {
         // Its runtime was quicker, otherwise.
-        if self.turn(WOKEN, POLLED) && (self.poll_once().is_ready() | !self.turn(POLLED, IDLE)) {
+        if self.turn(WOKEN, POLLED) && (self.poll_once().is_ready() || !self.turn(POLLED, IDLE)) {
             self.state.store(WOKEN, Ordering::SeqCst);
             self.wake_runtime();
         }
@@ -253,7 +276,9 @@ impl<F: Role> Future for CallerRuns<F> {
         shared.note_runtime(cx.waker());
         loop {
             match shared.state.load(Ordering::SeqCst) {
-                now @ (IDLE | WOKEN) if shared.turn(now, POLLED) => break,
+                // Another thread was quicker.
+                IDLE => return Poll::Pending,
+                WOKEN if shared.turn(WOKEN, POLLED) => break,
                 // The thread that polls it wakes the runtime then.
                 POLLED if shared.turn(POLLED, POLLED_AND_WOKEN) => return Poll::Pending,
                 POLLED_AND_WOKEN => return Poll::Pending,
@@ -266,18 +291,17 @@ impl<F: Role> Future for CallerRuns<F> {
             cx.waker().wake_by_ref();
         }
         ready!(polled);
-        match shared.take() {
-            Body::Done(output) => Poll::Ready(output),
-            Body::Panicked(panic) => resume_unwind(panic),
-            // Polled again after its end.
-            Body::Runs(_) | Body::Over => Poll::Pending,
-        }
+        // Otherwise it is polled again after its end.
+        let Body::Ended(ended, future) = shared.take() else { return Poll::Pending };
+        drop(future);
+        Poll::Ready(ended.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 }
 
 impl<F: Role> Drop for CallerRuns<F> {
     fn drop(&mut self) {
         self.0.is_unwanted.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         drop(self.0.take());
     }
 }

@@ -1,7 +1,12 @@
 use super::*;
 use futures_lite::future::block_on;
+use std::any::Any;
 use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(60);
 
 /// A runtime that only counts how often it was asked to poll.
 #[derive(Default)]
@@ -20,8 +25,8 @@ struct Spawned<F: Role> {
 }
 
 impl<F: Role> Spawned<F> {
-    fn new(future: F, has_callbacks: bool) -> Self {
-        Spawned { task: CallerRuns::new(future, has_callbacks), runtime: Arc::default() }
+    fn new(future: F) -> Self {
+        Spawned { task: CallerRuns::new(future), runtime: Arc::default() }
     }
 
     fn poll(&mut self) -> Poll<F::Output> {
@@ -72,48 +77,54 @@ fn polls() -> Arc<AtomicUsize> {
 #[test]
 fn it_is_its_runtimes_unless_a_thread_lends_itself() {
     let (bell, count) = (Bell::default(), polls());
-    let mut spawned = Spawned::new(counts(&bell, &count, || {}), false);
+    let mut spawned = Spawned::new(counts(&bell, &count, || {}));
     assert!(spawned.poll().is_pending());
     bell.ring();
     bell.ring();
     assert_eq!((spawned.asked(), count.load(Ordering::SeqCst)), (1, 1), "asked once until it has polled");
     assert!(spawned.poll().is_pending());
-    let lend = Lend::begin(Caller::Idle);
+    let trampoline = Trampoline::begin();
     bell.ring();
-    drop(lend);
+    drop(trampoline);
     assert_eq!((spawned.asked(), count.load(Ordering::SeqCst)), (2, 2), "what was gathered in vain");
 }
 
 #[test]
 fn what_is_woken_by_polling_is_polled_too() {
     let (first, second, count) = (Bell::default(), Bell::default(), polls());
-    let mut behind = Spawned::new(counts(&second, &count, || {}), false);
+    let mut behind = Spawned::new(counts(&second, &count, || {}));
     let ring = second.clone();
-    let mut ahead = Spawned::new(counts(&first, &polls(), move || ring.ring()), false);
+    let mut ahead = Spawned::new(counts(&first, &polls(), move || ring.ring()));
     assert!(behind.poll().is_pending() && ahead.poll().is_pending());
-    let lend = Lend::begin(Caller::User);
-    let inner = Lend::begin(Caller::Idle);
+    let trampoline = Trampoline::begin();
+    let inner = Trampoline::begin();
     first.ring();
-    inner.poll_woken();
+    inner.run();
     assert_eq!(count.load(Ordering::SeqCst), 1, "the outer one decides");
-    lend.poll_woken();
+    trampoline.run();
     assert_eq!((count.load(Ordering::SeqCst), ahead.asked(), behind.asked()), (2, 0, 0));
 }
 
 #[test]
-fn callbacks_do_not_run_on_top_of_users_code() {
+fn who_blocks_polls_what_it_woke_when_it_submitted() {
     let (bell, count) = (Bell::default(), polls());
-    let mut spawned = Spawned::new(counts(&bell, &count, || {}), true);
+    let mut spawned = Spawned::new(counts(&bell, &count, || {}));
     assert!(spawned.poll().is_pending());
-    let lend = Lend::begin(Caller::User);
-    bell.ring();
-    lend.poll_woken();
-    assert_eq!((spawned.asked(), count.load(Ordering::SeqCst)), (1, 1));
+    let submits = || {
+        let trampoline = Trampoline::begin();
+        bell.ring();
+        trampoline.remember();
+    };
+    submits();
+    assert_eq!((spawned.asked(), count.load(Ordering::SeqCst)), (1, 1), "it may never block");
+    run_remembered();
+    run_remembered();
     assert!(spawned.poll().is_pending());
-    let lend = Lend::begin(Caller::Idle);
-    bell.ring();
-    lend.poll_woken();
-    assert_eq!((spawned.asked(), count.load(Ordering::SeqCst)), (1, 3));
+    assert_eq!((spawned.asked(), count.load(Ordering::SeqCst)), (1, 2), "polled once for one wake-up");
+    submits();
+    let _mark = ThreadContext::Async.enter();
+    run_remembered();
+    assert_eq!((spawned.asked(), count.load(Ordering::SeqCst)), (2, 2), "where nobody may block");
 }
 
 #[test]
@@ -121,12 +132,12 @@ fn those_that_wake_each_other_for_ever_do_not_keep_the_thread() {
     let (ping, pong) = (Bell::default(), Bell::default());
     let (to_ping, to_pong) = (ping.clone(), pong.clone());
     let (pings, pongs) = (polls(), polls());
-    let mut one = Spawned::new(counts(&ping, &pings, move || to_pong.ring()), false);
-    let mut other = Spawned::new(counts(&pong, &pongs, move || to_ping.ring()), false);
+    let mut one = Spawned::new(counts(&ping, &pings, move || to_pong.ring()));
+    let mut other = Spawned::new(counts(&pong, &pongs, move || to_ping.ring()));
     assert!(one.poll().is_pending() && other.poll().is_pending());
-    let lend = Lend::begin(Caller::Idle);
+    let trampoline = Trampoline::begin();
     ping.ring();
-    lend.poll_woken();
+    trampoline.run();
     assert_eq!(pings.load(Ordering::SeqCst) + pongs.load(Ordering::SeqCst), 2 + POLLS_MAX);
     assert_eq!(one.asked() + other.asked(), 1, "one of them is its runtime's now");
 }
@@ -134,27 +145,31 @@ fn those_that_wake_each_other_for_ever_do_not_keep_the_thread() {
 #[test]
 fn it_ends_on_its_runtime() {
     let bell = Bell::default();
-    let (hear, mut is_first) = (bell.clone(), true);
+    let (hear, mut is_first, held) = (bell.clone(), true, Arc::new(()));
+    let kept = held.clone();
     let future = std::future::poll_fn(move |cx| {
+        let _ = &kept;
         hear.hear(cx);
         if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(7) }
     });
-    let mut spawned = Spawned::new(future, false);
+    let mut spawned = Spawned::new(future);
     assert!(spawned.poll().is_pending());
-    let lend = Lend::begin(Caller::Idle);
+    let trampoline = Trampoline::begin();
     bell.ring();
-    lend.poll_woken();
+    trampoline.run();
+    assert_eq!(Arc::strong_count(&held), 2, "nor is anything dropped elsewhere");
     assert_eq!((spawned.asked(), spawned.poll()), (1, Poll::Ready(7)));
+    assert_eq!(Arc::strong_count(&held), 1);
 }
 
 #[test]
 fn a_panic_is_its_runtimes_whoever_polls() {
     let (bell, count) = (Bell::default(), polls());
-    let mut spawned = Spawned::new(counts(&bell, &count, || panic!("a defect")), false);
+    let mut spawned = Spawned::new(counts(&bell, &count, || panic!("a defect")));
     assert!(spawned.poll().is_pending());
-    let lend = Lend::begin(Caller::Idle);
+    let trampoline = Trampoline::begin();
     bell.ring();
-    lend.poll_woken();
+    trampoline.run();
     assert_eq!(spawned.asked(), 1);
     let panic = catch_unwind(AssertUnwindSafe(|| spawned.poll())).unwrap_err();
     assert_eq!(panic.downcast_ref(), Some(&"a defect"));
@@ -170,12 +185,12 @@ fn a_poll_that_drops_the_task_drops_the_future_when_it_is_over() {
         drop(task);
         assert_eq!(Arc::strong_count(&kept), 2, "what is running still has what it needs");
     });
-    let mut spawned = Spawned::new(future, false);
+    let mut spawned = Spawned::new(future);
     assert!(spawned.poll().is_pending());
     *slot.lock().unwrap() = Some(Box::new(spawned.task));
-    let lend = Lend::begin(Caller::Idle);
+    let trampoline = Trampoline::begin();
     bell.ring();
-    lend.poll_woken();
+    trampoline.run();
     assert_eq!(Arc::strong_count(&held), 1);
 }
 
@@ -197,15 +212,19 @@ fn no_wake_up_is_lost() {
             let (bell, left) = (bell.clone(), left.clone());
             thread::spawn(move || {
                 for _ in 0..EACH {
-                    let lend = (number % 2 == 0).then(|| Lend::begin(Caller::Idle));
+                    let trampoline = (number % 2 == 0).then(Trampoline::begin);
                     left.fetch_add(1, Ordering::SeqCst);
                     bell.ring();
-                    lend.into_iter().for_each(Lend::poll_woken);
+                    trampoline.into_iter().for_each(Trampoline::run);
                 }
             })
         })
         .collect();
-    // Hangs if a wake-up is lost.
-    block_on(CallerRuns::new(future, false));
+    let (over, is_over) = channel();
+    thread::spawn(move || {
+        block_on(CallerRuns::new(future));
+        over.send(()).unwrap();
+    });
+    is_over.recv_timeout(LONG).expect("a wake-up is lost");
     writers.into_iter().for_each(|writer| writer.join().unwrap());
 }

@@ -171,7 +171,7 @@ impl<R: Runtime> ClientBuilder<R> {
         let plan = Plan { address, name, token, connect_max: self.connect_max };
         // If the runtime does not take it, it is dropped, which ends the session with that reason.
         let life = run(Core::new(session.clone()), session.clone(), plan);
-        self.erased.spawn("client", CallerRuns::new(life, true)).detach();
+        self.erased.spawn("client", CallerRuns::new(life)).detach();
         Client::new(Closing::new(session, cluster), self.rt)
     }
 }

@@ -12,9 +12,9 @@
 //! something without blocking, and from then on the runtime waits for the socket.
 use super::driver::{Driver, Turn};
 use super::session::Session;
-use crate::caller_runs::{Caller, Lend};
+use crate::caller_runs::{Trampoline, is_running_here};
 use crate::context::while_waiting;
-use crate::future::{Parker, Wakes};
+use crate::future::{Calls, Parker, Wakes};
 use crate::link::Attendance;
 use longshore_rt::{Instant, Runtime, ThreadContext};
 use std::cell::Cell;
@@ -87,9 +87,9 @@ impl Session {
         if now < sent_at + SEND_PAUSE {
             return false;
         }
-        let lend = Lend::begin(Caller::User);
+        let trampoline = Trampoline::begin();
         let is_sent = self.try_send();
-        lend.poll_woken();
+        trampoline.remember();
         is_sent
     }
 
@@ -264,6 +264,9 @@ impl Drop for Lead<'_> {
 pub(super) struct Resident {
     session: Arc<Session>,
     wakes: Wakes,
+    /// Callbacks that another thread left to the runtime.
+    calls: Calls,
+    is_over: bool,
 }
 
 impl Resident {
@@ -271,7 +274,7 @@ impl Resident {
         if let Some(mut papers) = session.desk().lock() {
             papers.driver = Some(Box::new(driver));
         }
-        Resident { session, wakes: Wakes::default() }
+        Resident { session, wakes: Wakes::default(), calls: Calls::default(), is_over: false }
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -300,9 +303,16 @@ impl Future for Resident {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.session.register_driver(cx);
-        let polled = self.turn(cx);
-        self.wakes.fire();
-        polled
+        self.is_over = self.is_over || self.turn(cx).is_ready();
+        let Resident { wakes, calls, is_over, .. } = &mut *self;
+        wakes.wake(calls);
+        if is_running_here() && (*is_over || !calls.is_empty()) {
+            // A callback takes as long as it likes, and the end may call many: on the runtime's thread.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        calls.call();
+        if *is_over { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

@@ -25,7 +25,7 @@ pub use status::TaskStatus;
 pub use task_future::TaskFuture;
 pub(crate) use task_future::{cancel, retry, take, take_last};
 pub use wait::Wait;
-pub(crate) use waiter::Wakes;
+pub(crate) use waiter::{Calls, Wakes};
 
 /// A future whose type has been forgotten: what a call keeps of its inputs.
 pub(crate) type FutureRef = CellRef;

@@ -2,6 +2,7 @@
 //!
 //! Inside our own tasks, inside tokio, or on an executor that nobody drives, blocking would hang: the runtime's own
 //! `block_on` knows, and says so. A compute thread that runs a task gives its slot to another task while it waits.
+use crate::caller_runs::run_remembered;
 use crate::client::Session;
 use crate::context::while_waiting;
 use longshore_rt::{BlockOn, BlockOnError, DynRuntime, ThreadContext};
@@ -35,6 +36,7 @@ pub(crate) fn park_on<F: Future>(rt: Option<&DynRuntime>, fut: F) -> Result<F::O
 /// Where it would hang.
 pub(crate) fn wait_on<F: Future>(session: Option<&Session>, fut: F) -> Result<F::Output, BlockOnError> {
     let mut fut = pin!(fut);
+    run_remembered();
     let led = session.filter(|session| session.rt().may_block().is_ok());
     let led = led.and_then(|session| session.lead(fut.as_mut()));
     let result = match led {

@@ -192,8 +192,16 @@ impl IntoIterator for Waiters {
 #[must_use = "somebody is waiting to be told"]
 pub(crate) struct Wakes {
     wakers: Vec<Waker>,
-    calls: Vec<(Callback, CellRef)>,
+    calls: Calls,
 }
+
+/// Callbacks that are due.
+#[derive(Default)]
+#[must_use = "somebody is waiting to be called"]
+pub(crate) struct Calls(Vec<(Callback, CellRef)>);
+
+/// So much memory is kept for the next ones.
+const KEEP_LEN: usize = 4096;
 
 impl Wakes {
     /// These waited for `cell`, which is done.
@@ -211,22 +219,42 @@ impl Wakes {
             Waiter::Run(run) => self.wakers.push(run.waker),
             Waiter::Group { group, place, .. } => self.wakers.extend(group.settled(place, failed)),
             // Without a handle nobody wants to know any more.
-            Waiter::Call(call) => self.calls.extend(CellRef::of_living(cell).map(|cell| (call, cell))),
+            Waiter::Call(call) => self.calls.0.extend(CellRef::of_living(cell).map(|cell| (call, cell))),
         }
     }
 
     /// Wakes and calls. The memory is used again.
     pub(crate) fn fire(&mut self) {
+        self.wake_all();
+        self.calls.call();
+    }
+
+    /// Wakes, and leaves the callbacks for later.
+    pub(crate) fn wake(&mut self, calls: &mut Calls) {
+        self.wake_all();
+        calls.0.append(&mut self.calls.0);
+    }
+
+    fn wake_all(&mut self) {
         self.wakers.drain(..).for_each(Waker::wake);
-        for (call, cell) in self.calls.drain(..) {
+        self.wakers.shrink_to(KEEP_LEN);
+    }
+}
+
+impl Calls {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Calls them, in order.
+    pub(crate) fn call(&mut self) {
+        for (call, cell) in self.0.drain(..) {
             // The thread belongs to everybody's results: a callback that panics must not take it down.
             let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call(cell)));
             if called.is_err() {
                 tracing::error!("a callback given to on_done panicked");
             }
         }
-        const KEEP_LEN: usize = 4096;
-        self.wakers.shrink_to(KEEP_LEN);
-        self.calls.shrink_to(KEEP_LEN);
+        self.0.shrink_to(KEEP_LEN);
     }
 }

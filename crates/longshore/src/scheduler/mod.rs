@@ -195,7 +195,7 @@ impl<R: Runtime> SchedulerBuilder<R> {
         let machine = Machine::new(self.config);
         let driver =
             Driver::new(self.rt.clone(), machine, self.token, inbox.clone(), acceptors, self.validate);
-        let task = self.rt.spawn("scheduler", CallerRuns::new(driver, false));
+        let task = self.rt.spawn("scheduler", CallerRuns::new(driver));
         Ok(Scheduler { addresses, inbox, task, runtime: PhantomData })
     }
 }

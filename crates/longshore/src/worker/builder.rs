@@ -176,7 +176,7 @@ impl<R: Runtime> WorkerBuilder<R> {
         }
         let home = Arc::new(self.home(&name, &address, &link, &inbox));
         let driver = self.driver(home, link, &welcome, acceptor, functions);
-        let task = self.rt.spawn("worker", CallerRuns::new(driver, false));
+        let task = self.rt.spawn("worker", CallerRuns::new(driver));
         Ok(Worker { name, address, inbox, task, ended: None, runtime: PhantomData })
     }
 

@@ -9,7 +9,7 @@ use super::job::ended;
 use super::office::{Leave, Office};
 use super::panic::drop_quietly;
 use super::queue::Queue;
-use crate::caller_runs::{Caller, Lend};
+use crate::caller_runs::Trampoline;
 use crate::context;
 use longshore_rt::{Runtime, ThreadContext};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,15 +99,15 @@ impl Pool {
             }
             let ended = ended(&run, u64::try_from(duration_ns).unwrap_or(u64::MAX), outcome);
             let next = self.queue().next_is_quick();
-            let lend = Lend::begin(Caller::Idle);
+            let trampoline = Trampoline::begin();
             if self.office.end(now, ended, next, &mut leave, &mut following) {
                 begun = home.rt.now();
             }
             if next.is_none() && following.is_empty() {
-                lend.poll_woken();
+                trampoline.run();
                 begun = home.rt.now();
             } else {
-                drop(lend);
+                drop(trampoline);
             }
             self.push_own(&mut following);
         }
