@@ -74,8 +74,10 @@ impl Machine {
         {
             *at = position;
         }
+        if !worker.crowded_out.is_empty() && worker.has_much_room_ahead(&self.config) {
+            self.followers.extend(worker.crowded_out.drain(..));
+        }
         self.ranking.touch(peer);
-        self.look_at_crowded_out(peer);
         Some(peer)
     }
 

@@ -23,27 +23,23 @@ impl Machine {
             let is_urgent = |task: &Task| task.order.rank <= first_rank;
             if self.tasks.get(slot).is_some_and(is_urgent)
                 && let Some(peer) = self.maker_of_all(slot)
-                && let Some(worker) = self.workers.get_mut(peer)
+                && self.finds_room_ahead(slot, peer)
+                && self.may_follow(slot, peer)
             {
-                if worker.has_room_ahead(&self.config) {
-                    self.assign(slot, peer, out);
-                } else if worker.crowded_out.len() < CROWDED_OUT_LEN_MAX {
-                    worker.crowded_out.push(slot);
-                }
+                self.assign(slot, peer, out);
             }
         }
     }
 
-    /// Has what there was no room for on a worker looked at again once there is much, so that a chain goes on before the
+    /// Whether there is room; if not, the task is looked at again once there is much, so that a chain goes on before the
     /// worker has come to the end of what it was sent, and goes in few messages.
-    pub(in crate::scheduler) fn look_at_crowded_out(&mut self, peer: PeerId) {
-        let Machine { workers, config, followers, .. } = self;
-        if let Some(worker) = workers.get_mut(peer)
-            && !worker.crowded_out.is_empty()
-            && worker.has_much_room_ahead(config)
-        {
-            followers.extend(worker.crowded_out.drain(..));
+    fn finds_room_ahead(&mut self, slot: Slot, peer: PeerId) -> bool {
+        let Some(worker) = self.workers.get_mut(peer) else { return false };
+        let has_room = worker.has_room_ahead(&self.config);
+        if !has_room && worker.crowded_out.len() < CROWDED_OUT_LEN_MAX {
+            worker.crowded_out.push(slot);
         }
+        has_room
     }
 
     /// Has the tasks that wait for this one, which was just assigned, looked at.
@@ -60,7 +56,7 @@ impl Machine {
         }
     }
 
-    /// The one worker that makes all that a waiting task lacks, if it may run the task too.
+    /// The one worker that makes all that a waiting task lacks.
     fn maker_of_all(&self, slot: Slot) -> Option<PeerId> {
         let task = self.tasks.get(slot).filter(|t| matches!(t.state, State::Waiting { .. }))?;
         if !self.may_go_ahead(task) {
@@ -78,14 +74,18 @@ impl Machine {
                 _ => return None,
             }
         }
-        let (peer, class) = (maker?, task.class());
-        let worker = self.workers.get(peer)?;
+        maker
+    }
+
+    /// Whether the worker that makes what a task lacks may run the task too, and is the one to.
+    fn may_follow(&self, slot: Slot, peer: PeerId) -> bool {
         // Data that is worth going to is not fetched for the sake of a small input.
         if self.nearest_to_inputs(slot).is_some_and(|near| near != peer) {
-            return None;
+            return false;
         }
-        let admitted = class == 0 || self.classes[class].restriction.admits(worker, &self.functions);
-        (admitted && self.knows_function(peer, slot)).then_some(peer)
+        let class = self.tasks[slot].class();
+        let admits = |worker| self.classes[class].restriction.admits(worker, &self.functions);
+        (class == 0 || self.workers.get(peer).is_some_and(admits)) && self.knows_function(peer, slot)
     }
 
     /// Whether a task can be promised to a worker before it can run. One that must not run twice cannot: should the worker
