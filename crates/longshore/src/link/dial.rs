@@ -12,9 +12,6 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-/// How long whoever has the name of the shortcut may take to answer, before the port is dialled instead.
-const SHORTCUT_MS_MAX: u64 = 2_000;
-
 /// Makes a link of a connection on which the handshake is done.
 type Open<In, Out> = fn(BoxConn, String) -> Link<In, Out>;
 
@@ -75,13 +72,13 @@ async fn dial_stream(
 }
 
 /// `None` if the port is to be dialled: nobody has the name, or somebody who does not answer as Longshore would. The port is
-/// what the user has named, so what is there counts.
+/// what the user has named, so what is there counts. Who is silent is waited for: a role that is busy will hear this hello, and
+/// must not meet another one of the same name at the port.
 async fn dial_shortcut(
     rt: &DynRuntime,
     to: &Address,
     hello: &Hello,
 ) -> Option<Result<(BoxConn, Welcome), ConnectError>> {
-    let limit = Duration::from_millis(SHORTCUT_MS_MAX);
     let conn = match rt.connect(&shortcut::to(to)?).await {
         Ok(conn) => conn,
         Err(e) => {
@@ -89,8 +86,7 @@ async fn dial_shortcut(
             return None;
         }
     };
-    let introduced = rt.timeout(limit, introduce(conn, to, hello)).await;
-    let introduced = introduced.unwrap_or_else(|_| Err(ConnectError::TimedOut { address: to.clone() }));
+    let introduced = introduce(conn, to, hello).await;
     match introduced {
         Ok(_) | Err(ConnectError::Rejected { .. } | ConnectError::Hello { .. }) => Some(introduced),
         Err(e) => {

@@ -5,8 +5,8 @@
 //! whoever dials loopback tries that name first. Other addresses may move to another machine, and loopback cannot. Names and
 //! loopback ports live in the same network namespace, so the name leads where the port leads; where there is no such name
 //! (another machine, another container, a forwarded port, another user, a system without such sockets), the port is dialled
-//! as if nothing had been tried. So it is, with a warning, when whoever has the name hangs up, is silent or speaks another
-//! protocol. Nothing is announced, and what is said on the connection is the same.
+//! as if nothing had been tried. So it is, with a warning, when whoever has the name hangs up or speaks another protocol; who
+//! is silent is taken for busy. Nothing is announced, and what is said on the connection is the same.
 use crate::address::Address;
 use longshore_rt::Endpoint;
 use std::net::{IpAddr, Ipv4Addr};

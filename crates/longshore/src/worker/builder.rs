@@ -14,7 +14,7 @@ use crate::link::{Acceptor, ConnectError, dial};
 use crate::value::StoredValue;
 use longshore_core::worker::{Machine, Settings};
 use longshore_proto::handshake::{PeerHello, Role, WorkerHello};
-use longshore_proto::{Hello, Payload, SchedulerToWorker, Time, Welcome, WorkerToScheduler};
+use longshore_proto::{Hello, Payload, Reject, SchedulerToWorker, Time, Welcome, WorkerToScheduler};
 use longshore_rt::{DynRuntime, Runtime, RuntimeExt};
 use std::fmt;
 use std::marker::PhantomData;
@@ -205,6 +205,7 @@ impl<R: Runtime> WorkerBuilder<R> {
     async fn join(&self, hello: Hello) -> Result<(SchedulerLink, Welcome), ConnectError> {
         let give_up_at = self.rt.now() + self.connect_timeout;
         let mut pause_ms = REDIAL_MS_MIN;
+        let mut may_be_there = false;
         loop {
             let dialled =
                 dial::<SchedulerToWorker, WorkerToScheduler>(&self.rt, &self.scheduler, hello.clone()).await;
@@ -213,7 +214,13 @@ impl<R: Runtime> WorkerBuilder<R> {
                 Err(error) => error,
             };
             let pause = Duration::from_millis(pause_ms);
-            if !may_pass(&error) || self.scheduler.is_inproc() || self.rt.now() + pause > give_up_at {
+            // The scheduler may have met the hello that was given up on, and not yet that its sender is gone.
+            let is_own_name = std::mem::take(&mut may_be_there) && is_name_taken(&error);
+            may_be_there |= matches!(error, ConnectError::TimedOut { .. });
+            if !(may_pass(&error) || is_own_name)
+                || self.scheduler.is_inproc()
+                || self.rt.now() + pause > give_up_at
+            {
                 return Err(error);
             }
             tracing::debug!(%error, "the scheduler is not there yet; trying again");
@@ -289,6 +296,10 @@ fn may_pass(error: &ConnectError) -> bool {
         error,
         ConnectError::Refused { .. } | ConnectError::TimedOut { .. } | ConnectError::HungUp { .. }
     )
+}
+
+fn is_name_taken(error: &ConnectError) -> bool {
+    matches!(error, ConnectError::Rejected { reason: Reject::NameTaken { .. }, .. })
 }
 
 /// The number of this process, which a simulation must not depend on.

@@ -176,11 +176,24 @@ fn the_port_is_dialled_when_the_shortcut_leads_to_somebody_else() {
             let _ = conn.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
         })
     });
-    real(|rt| {
-        dial_beside(rt, |conn| async move {
-            std::future::pending::<()>().await;
-            drop(conn);
-        })
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn who_is_silent_on_the_shortcut_is_not_met_a_second_time_at_the_port() {
+    real(|rt| async move {
+        let (tasks, on) = (rt.clone(), loopback());
+        let answer = move |caller: Accepted| {
+            tasks.spawn("echo", echo(caller.welcome(welcome()))).detach();
+        };
+        let door = Acceptor::bind_with(&rt, &on, false, answer).await.unwrap();
+        let Address::Tcp { port, .. } = *door.local() else { panic!("not TCP") };
+        let name = Endpoint::abstract_name(format!("longshore/127.0.0.1/{port}"));
+        // Its kernel takes the call and the hello.
+        let _busy = rt.listen(&name).await.unwrap();
+        let error = dial::<Text, Text>(&rt, door.local(), hello("yes")).await.unwrap_err();
+        assert!(matches!(&error, ConnectError::TimedOut { .. }), "{error}");
+        assert_eq!(door.counts().connections, 0);
     });
 }
 

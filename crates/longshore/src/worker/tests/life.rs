@@ -2,8 +2,8 @@
 use super::{Stage, args, real, simulated};
 use crate::address::Address;
 use crate::link::ConnectError;
-use crate::worker::{Worker, WorkerError, WorkerExit};
-use longshore_proto::{SchedulerToWorker, WorkerToScheduler};
+use crate::worker::{Compute, Worker, WorkerError, WorkerExit};
+use longshore_proto::{Reject, SchedulerToWorker, WorkerToScheduler};
 use longshore_rt::{DynRuntime, RuntimeExt};
 use longshore_sim::Kill;
 use std::time::Duration;
@@ -49,6 +49,30 @@ fn a_scheduler_that_falls_silent_is_given_up() {
         let exit = worker.finished().await;
         assert_eq!(exit, WorkerExit::SchedulerSilent { silence_ms: 15_000 }, "{exit}");
     });
+}
+
+#[test]
+fn a_worker_that_gave_up_waiting_is_not_refused_because_of_its_own_name() {
+    for refusals in [1, 2] {
+        simulated(|sim, node| async move {
+            let mut stage = Stage::new(DynRuntime::without_block_on(node), "tcp://scheduler:1").await;
+            let builder = Worker::builder(sim.node("w1"), stage.address()).name("w1").nthreads(1);
+            let started =
+                builder.listen(Address::tcp("w1", 7)).compute(Compute::Runtime).validate(true).start();
+            let busy = async {
+                let silent = stage.caller().await;
+                for _ in 0..refusals {
+                    stage.caller().await.reject(Reject::NameTaken { name: "w1".to_owned() });
+                }
+                drop(silent);
+                if refusals == 1 {
+                    stage.admit().await.vanish();
+                }
+            };
+            let (worker, ()) = futures_lite::future::zip(started, busy).await;
+            assert_eq!(worker.is_ok(), refusals == 1, "the name is that of another when it is still there");
+        });
+    }
 }
 
 #[test]

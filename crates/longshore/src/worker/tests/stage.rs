@@ -96,14 +96,19 @@ impl Stage {
         (worker.unwrap(), actor)
     }
 
-    /// Lets in the worker that knocks next.
-    pub(super) async fn admit(&mut self) -> Actor {
+    /// Whoever knocks next.
+    pub(super) async fn caller(&mut self) -> Accepted {
         let caller = poll_fn(|cx| {
             let mut door = self.door.lock().unwrap();
             door.waker = Some(cx.waker().clone());
             door.callers.pop().map_or(Poll::Pending, Poll::Ready)
         });
-        let caller = caller.await;
+        caller.await
+    }
+
+    /// Lets in the worker that knocks next.
+    pub(super) async fn admit(&mut self) -> Actor {
+        let caller = self.caller().await;
         let Role::Worker(hello) = caller.hello().role.clone() else { panic!("no worker") };
         self.workers += 1;
         let peer = PeerId(self.workers);
