@@ -68,6 +68,8 @@ pub enum ClientToScheduler {
         task: TaskHandle,
         /// The worker that could not be reached.
         worker: PeerId,
+        /// What the value was to go through, if it was to go through the scheduler: the client does not have it.
+        relay: Option<RelayId>,
     },
     /// A question; the answer has the same number.
     Query {
@@ -230,7 +232,8 @@ pub enum SchedulerToClient {
         /// Send it through the scheduler, as [`ClientToScheduler::Upload`], and for now only so much of it.
         relay: Option<Grant>,
     },
-    /// A scattered value is no longer needed by anybody; the client may drop its copy.
+    /// A scattered value is no longer needed from this client. Each [`Scatter`] without its value is answered by one of these,
+    /// at once or later; the client may drop its copy with the last one.
     Dropped {
         /// The value.
         id: TaskId,

@@ -20,22 +20,24 @@ fn simulation(seed: u64) -> Sim {
     Sim::new(SimConfig { window_len: 512 * 1024, short_io: false, ..SimConfig::seed(seed) })
 }
 
-/// A scheduler and workers that nobody can dial: where they say they listen, nobody does.
+/// A scheduler and workers.
 fn start(sim: &Sim, workers: usize) {
     sim.process("scheduler", |rt| async move {
         let scheduler = Scheduler::builder(rt).listen(address()).validate(true).start().await;
         scheduler.unwrap().finished().await;
     });
-    for number in 0..workers {
-        let name = format!("worker-{number}");
-        sim.process(&name.clone(), move |rt| {
-            let nowhere = Address::tcp(name.clone(), 1);
-            let builder =
-                Worker::builder(rt, address()).listen(Address::tcp(name.clone(), 2)).advertise(nowhere);
-            let builder = builder.name(name.clone()).nthreads(2).compute(Compute::Runtime).validate(true);
-            async move { drop(builder.start().await.unwrap().finished().await) }
-        });
-    }
+    (0..workers).for_each(|number| start_worker(sim, number));
+}
+
+/// A worker that nobody can dial: where it says it listens, nobody does.
+fn start_worker(sim: &Sim, number: usize) {
+    let name = format!("worker-{number}");
+    sim.process(&name.clone(), move |rt| {
+        let nowhere = Address::tcp(name.clone(), 1);
+        let builder = Worker::builder(rt, address()).listen(Address::tcp(name.clone(), 2)).advertise(nowhere);
+        let builder = builder.name(name.clone()).nthreads(2).compute(Compute::Runtime).validate(true);
+        async move { drop(builder.start().await.unwrap().finished().await) }
+    });
 }
 
 async fn connect(rt: SimRuntime) -> Client<SimRuntime> {
@@ -152,6 +154,36 @@ fn a_worker_on_a_slow_link_costs_the_scheduler_a_window_and_others_nothing() {
         }
     };
     sim.run(run).unwrap();
+}
+
+#[test]
+fn a_value_that_is_scattered_again_stays_with_its_client_while_tasks_need_it() {
+    for is_used_at_first in [true, false] {
+        let sim = simulation(6);
+        start(&sim, 0);
+        let rt = sim.node("giver");
+        let run = async {
+            let giver = connect(rt.clone()).await;
+            let value = chain(3, VALUE_BYTES, std::iter::empty());
+            let user = |given: &TaskFuture<Vec<u8>>| giver.submit(mix(5, 100, vec![given]));
+            let first = giver.scatter(value.clone()).hash().send();
+            let before = is_used_at_first.then(|| user(&first));
+            rt.sleep(Duration::from_secs(1)).await;
+            // In the second case the word that nobody needs it crosses with the value.
+            drop(first);
+            let again = giver.scatter(value.clone()).hash().send();
+            let after = user(&again);
+            rt.sleep(Duration::from_secs(1)).await;
+            drop(again);
+            start_worker(&sim, 0);
+            let blended = chain(5, 100, std::iter::once(&value[..]));
+            for made in before.into_iter().chain([after]) {
+                let made = rt.timeout(Duration::from_secs(10), made).await.expect("it runs");
+                assert_eq!(made.unwrap(), blended);
+            }
+        };
+        sim.run(run).unwrap();
+    }
 }
 
 /// A client that reads slowly, in the middle of gathering four values.

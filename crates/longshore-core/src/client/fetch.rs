@@ -68,7 +68,7 @@ impl<D: Token> Machine<D> {
     }
 
     pub(super) fn on_awaited(&mut self, now: Time, id: TaskId, out: &mut Actions<D>) {
-        if let Some(own) = self.held.get(&id).cloned() {
+        if let Some(own) = self.held.get(&id).map(|held| held.value.clone()) {
             // What the client gave away it still has.
             self.forget_stored(id);
             return self.settle(id, Outcome::Value(own), out);

@@ -39,7 +39,7 @@ use longshore_proto::query::Answer;
 use longshore_proto::{
     ClientToScheduler, Payload, PeerId, PeerReply, SchedulerToClient, Taken, TaskId, Time,
 };
-use push::push_failed;
+use push::{Held, push_failed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use table::Futures;
@@ -61,7 +61,7 @@ pub struct Machine<D> {
     /// Results that workers keep and futures here want.
     stored: HashMap<TaskId, Stored, FixedState>,
     /// Values that the client gave to the cluster and must keep.
-    held: HashMap<TaskId, Payload, FixedState>,
+    held: HashMap<TaskId, Held, FixedState>,
     peers: BTreeMap<PeerId, Peer>,
     lanes: BTreeMap<Route, Lane>,
     /// Lanes on which more may be asked for.
@@ -111,7 +111,7 @@ impl<D: Token> Machine<D> {
             Event::Shared(token) => self.on_shared(token, out),
             Event::Dropped(token) => self.on_dropped(&token),
             Event::Awaited(id) => self.on_awaited(now, id, out),
-            Event::Held { id, value } => drop(self.held.insert(id, value)),
+            Event::Held { id, value } => self.on_held(id, value),
             Event::Asked { request, until } => drop(self.questions.insert(request, until)),
             Event::Fence { request, id } => self.on_fence(request, id),
             Event::Close => self.on_close(now, out),
@@ -283,7 +283,7 @@ impl<D: Token> Machine<D> {
             SchedulerToClient::Push { id, task, worker, relay } => {
                 self.on_push(now, id, task, worker, relay, out);
             }
-            SchedulerToClient::Dropped { id } => drop(self.held.remove(&id)),
+            SchedulerToClient::Dropped { id } => self.on_let_go(id),
             SchedulerToClient::Data { id, chunk, .. } => {
                 self.on_chunk(now, id, Route::Scheduler, *chunk, out);
             }
@@ -375,7 +375,7 @@ impl<D: Token> Machine<D> {
     fn reroute(&mut self, now: Time, peer: PeerId, out: &mut Actions<D>) {
         let Some(lane) = self.lanes.remove(&Route::Peer(peer)) else { return };
         let failed = lane.puts.iter().map(|put| (put.task, put.worker)).chain(lane.unconfirmed);
-        out.extend(failed.map(|(task, worker)| push_failed(task, worker)));
+        out.extend(failed.map(|(task, worker)| push_failed(task, worker, None)));
         for id in lane.asked.into_values().map(|(id, _)| id).chain(lane.queue) {
             self.try_elsewhere(now, id, peer, out);
         }

@@ -2,9 +2,32 @@
 use super::Machine;
 use super::event::{Action, Actions, Route, Token};
 use super::lane::{Lane, Put};
-use longshore_proto::{ClientToScheduler, Grant, PeerId, PeerRequest, RelayId, TaskHandle, TaskId, Time};
+use longshore_proto::{
+    ClientToScheduler, Grant, Payload, PeerId, PeerRequest, RelayId, TaskHandle, TaskId, Time,
+};
+
+/// A value that the client gave to the cluster and must keep.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) value: Payload,
+    /// How often it was given and not let go of: giving it again may cross with the word that it was no longer needed.
+    times: usize,
+}
 
 impl<D: Token> Machine<D> {
+    pub(super) fn on_held(&mut self, id: TaskId, value: Payload) {
+        self.held.entry(id).or_insert(Held { value, times: 0 }).times += 1;
+    }
+
+    /// A value need not be kept, as far as it was given once.
+    pub(super) fn on_let_go(&mut self, id: TaskId) {
+        let Some(held) = self.held.get_mut(&id) else { return self.stale += 1 };
+        held.times -= 1;
+        if held.times == 0 {
+            self.held.remove(&id);
+        }
+    }
+
     /// The scheduler wants a value of ours on `worker`.
     pub(super) fn on_push(
         &mut self,
@@ -16,8 +39,8 @@ impl<D: Token> Machine<D> {
         out: &mut Actions<D>,
     ) {
         let reachable = relay.is_some() || self.peers.get(&worker).is_some_and(|p| p.is_promising(now));
-        let Some(value) = self.held.get(&id).filter(|_| reachable) else {
-            return out.push(push_failed(task, worker));
+        let Some(value) = self.held.get(&id).map(|held| &held.value).filter(|_| reachable) else {
+            return out.push(push_failed(task, worker, relay));
         };
         let route = if relay.is_some() { Route::Scheduler } else { Route::Peer(worker) };
         let put = Put::new(task, worker, value.clone(), relay);
@@ -92,6 +115,7 @@ fn find(lane: &mut Lane, relay: RelayId) -> Option<&mut Put> {
     lane.puts.iter_mut().find(|put| put.grant.is_some_and(|grant| grant.relay == relay))
 }
 
-pub(super) fn push_failed<D>(task: TaskHandle, worker: PeerId) -> Action<D> {
-    Action::Send(ClientToScheduler::PushFailed { task, worker })
+pub(super) fn push_failed<D>(task: TaskHandle, worker: PeerId, relay: Option<Grant>) -> Action<D> {
+    let relay = relay.map(|grant| grant.relay);
+    Action::Send(ClientToScheduler::PushFailed { task, worker, relay })
 }

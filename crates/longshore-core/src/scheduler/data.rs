@@ -7,7 +7,7 @@ use super::task::{FunctionRef, Order, Phase, Slot, State, Stored, Task};
 use super::window::Way;
 use super::{Action, Actions, Machine, to_client};
 use longshore_proto::client::Scatter;
-use longshore_proto::{Grant, Payload, PeerId, SchedulerToClient, TaskHandle, TaskId};
+use longshore_proto::{Grant, Payload, PeerId, RelayId, SchedulerToClient, TaskHandle, TaskId};
 use smallvec::SmallVec;
 
 impl Machine {
@@ -16,7 +16,7 @@ impl Machine {
             if scatter.want {
                 self.want(peer, slot, out);
             }
-            // The same value again: the copy that is there serves.
+            // The same value again: the copy that is there serves. If that is this client's, it counts how often it gave it.
             if scatter.value.is_none() {
                 out.push(to_client(peer, SchedulerToClient::Dropped { id: scatter.id }));
             }
@@ -45,7 +45,7 @@ impl Machine {
     }
 
     /// Has a value pushed to one worker, or to all if it is a broadcast.
-    fn spread(&mut self, slot: Slot, out: &mut Actions) {
+    pub(super) fn spread(&mut self, slot: Slot, out: &mut Actions) {
         let options = self.tasks[slot].options.as_deref();
         let (class, broadcast) = options.map_or((0, false), |o| (o.class, o.broadcast));
         let targets: Vec<PeerId> = {
@@ -97,14 +97,37 @@ impl Machine {
         out.push(push(source, id, task, worker, None));
     }
 
-    /// The client could not reach the worker: the value goes through here.
-    pub(super) fn on_push_failed(&mut self, peer: PeerId, task: TaskHandle, worker: PeerId) {
-        let Some(slot) = self.tasks.resolve(task) else { return };
+    /// The client could not reach the worker: the value goes through here. If that is what failed, it has no such value.
+    pub(super) fn on_push_failed(
+        &mut self,
+        peer: PeerId,
+        task: TaskHandle,
+        worker: PeerId,
+        relay: Option<RelayId>,
+        out: &mut Actions,
+    ) {
+        let Some(slot) = self.tasks.resolve(task) else { return self.stale.tasks += 1 };
         let id = self.tasks[slot].id;
         let State::Stored(stored) = &self.tasks[slot].state else { return };
-        if stored.source == Some(peer) && stored.coming.contains(&worker) {
-            self.relays.open(slot, id, Way::ToWorker, worker, stored.nbytes);
+        if stored.source != Some(peer) || !stored.coming.contains(&worker) {
+            return;
         }
+        let is_live = self.relays.is_live(slot, worker);
+        match relay {
+            None if !is_live => self.relays.open(slot, id, Way::ToWorker, worker, stored.nbytes),
+            Some(relay) if is_live && self.relays.get(relay).is_some_and(|r| r.goes(slot, peer, worker)) => {
+                self.forgo_source(slot, peer, out);
+            }
+            _ => self.stale.relays += 1,
+        }
+    }
+
+    /// A client that is there does not have the value that it put in.
+    fn forgo_source(&mut self, slot: Slot, peer: PeerId, out: &mut Actions) {
+        let State::Stored(stored) = &self.tasks[slot].state else { return };
+        stored.coming.iter().for_each(|worker| self.relays.end_to(slot, *worker));
+        self.drop_source(slot, Some(peer), out);
+        self.lose_source(slot, out);
     }
 
     /// A worker has a copy of a stored value.
@@ -184,7 +207,7 @@ impl Machine {
         }
     }
 
-    /// The client that put a value in is gone.
+    /// The client that put a value in is gone, or no longer has it.
     pub(super) fn lose_source(&mut self, slot: Slot, out: &mut Actions) {
         let State::Stored(stored) = &mut self.tasks[slot].state else { return };
         stored.source = None;

@@ -326,7 +326,9 @@ impl Machine {
             ClientToScheduler::Scatter(scatter) => self.on_scatter(peer, scatter, out),
             ClientToScheduler::Fetch { id } => self.on_fetch(peer, id, out),
             ClientToScheduler::Upload { relay, chunk } => self.on_upload(peer, relay, chunk, out),
-            ClientToScheduler::PushFailed { task, worker } => self.on_push_failed(peer, task, worker),
+            ClientToScheduler::PushFailed { task, worker, relay } => {
+                self.on_push_failed(peer, task, worker, relay, out);
+            }
             ClientToScheduler::Query { request, query } => self.on_query(peer, request, query, out),
             ClientToScheduler::Heartbeat => {}
             ClientToScheduler::Goodbye => self.on_client_goodbye(peer, out),

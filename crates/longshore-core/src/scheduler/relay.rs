@@ -40,16 +40,35 @@ impl Machine {
         let Some(relay) = self.relays.get(number) else { return };
         let (slot, id, way, receiver) = (relay.slot, relay.id, relay.way, relay.receiver);
         let Some(sender) = self.relay_sender(slot, way, receiver) else {
-            // It was lost. Who asked for it was told, and asks again once it is there again.
-            return self.relays.give_up(number);
+            self.relays.give_up(number);
+            return self.wait_for_copy(slot, id, way, receiver, out);
         };
-        let grant = self.relays.begin(number, sender);
+        let grant = self.relays.begin(number, sender, self.hands_over_whole(sender));
         self.story.note(self.now, "relay", number.0);
         let task = self.tasks.handle(slot);
         out.push(match way {
             Way::ToClient => to_worker(sender, SchedulerToWorker::Upload { task, grant }),
             Way::ToWorker => push(sender, id, task, receiver, Some(grant)),
         });
+    }
+
+    /// Whether a worker lives in this very process, so that its values come in one piece, whatever it was granted.
+    fn hands_over_whole(&self, sender: PeerId) -> bool {
+        let address = self.workers.get(sender).and_then(|w| w.hello.address.as_deref());
+        address.is_some_and(|address| address.starts_with("inproc:"))
+    }
+
+    /// Nobody can send it. If it was lost, who asked for it was told; if only the client that put it in has it, some worker is
+    /// to have it first. Either way who asked is told once it is there again, and asks again.
+    fn wait_for_copy(&mut self, slot: Slot, id: TaskId, way: Way, receiver: PeerId, out: &mut Actions) {
+        let Some(State::Stored(stored)) = self.tasks.get(slot).map(|t| &t.state) else { return };
+        if way == Way::ToWorker {
+            return;
+        }
+        out.push(to_client(receiver, SchedulerToClient::Pending { id }));
+        if stored.coming.is_empty() {
+            self.spread(slot, out);
+        }
     }
 
     /// Who can send a value that is to go through here.

@@ -9,7 +9,11 @@
 //!
 //! Each relay has a window: bytes that its sender was granted and its receiver has not taken. All relays to one receiver
 //! share a greater one, which bounds the memory that a receiver can cost that does not read. Values wait in the order in
-//! which they were asked for; one whose sender is slow holds no more than its own window.
+//! which they were asked for.
+//!
+//! What was granted and has not come takes up the receiver's window too. So a relay begins with the leave for one piece, and
+//! its window grows with what the receiver takes: a sender that sends nothing holds room for a piece, one that stops in the
+//! middle its window at most.
 //!
 //! Nothing here says or decides who sends; see [`relay`](super::relay).
 use super::config::Config;
@@ -17,14 +21,16 @@ use super::task::Slot;
 use longshore_proto::limit::CHUNK_BYTES;
 use longshore_proto::piece::{CUT_BYTES_MIN, TAIL_BYTES_MIN};
 use longshore_proto::{Grant, PeerId, RelayId, Taken, TaskId};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Less is not granted, unless it is the rest of a value or the sender may have to wait for it.
+/// Less is not granted, unless it is the rest of a value or the sender may have to wait for it; and a relay begins with it.
 const STEP_BYTES: u64 = CHUNK_BYTES as u64;
 /// What the first grant is at least, since the size of a value may be known only roughly until it is encoded.
 const FIRST_BYTES_MIN: u64 = CUT_BYTES_MIN as u64;
 /// A last piece may go beyond what was granted by less than this.
 const EXCESS_BYTES_MAX: u64 = TAIL_BYTES_MIN as u64;
+/// What a value that is to be taken counts as at least, however small, since it must be remembered until then.
+const DRAINING_BYTES_MIN: u64 = 256;
 
 /// Which way a value goes.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -42,6 +48,13 @@ pub(super) enum Stage {
     Draining,
 }
 
+/// Those that begin anew stand before all others.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Turn {
+    Anew,
+    New,
+}
+
 /// One value on its way to one receiver. Sizes are bytes of the value, from its beginning.
 #[derive(Debug)]
 pub(super) struct Relay {
@@ -52,10 +65,13 @@ pub(super) struct Relay {
     /// Who sends it, once somebody does.
     pub(super) sender: Option<PeerId>,
     pub(super) stage: Stage,
+    turn: Turn,
     /// Size of the value; before the first piece came, what it was said to be.
     total: u64,
     /// The sender may send what is before this.
     until: u64,
+    /// What is before this counts as on its way: more than was granted where a value comes whole all the same.
+    reserved: u64,
     /// What is before this came and was passed on.
     received: u64,
     /// What is before this is with the receiver.
@@ -68,11 +84,20 @@ impl Relay {
         self.stage != Stage::Draining
     }
 
+    /// Whether this value goes from this sender to this receiver.
+    pub(super) fn goes(&self, slot: Slot, from: PeerId, to: PeerId) -> bool {
+        self.is_live() && (self.slot, self.sender, self.receiver) == (slot, Some(from), to)
+    }
+
     /// What counts as on its way, in bytes: a value that has begun keeps room for a piece, so that it can go on.
     fn in_flight(&self) -> u64 {
         let kept = match self.stage {
-            Stage::Running => self.total.saturating_sub(self.taken).min(FIRST_BYTES_MIN),
-            Stage::Waiting | Stage::Draining => 0,
+            Stage::Running => {
+                let rest = self.total.saturating_sub(self.taken).min(FIRST_BYTES_MIN);
+                rest.max(self.reserved.saturating_sub(self.taken))
+            }
+            Stage::Waiting => 0,
+            Stage::Draining => DRAINING_BYTES_MIN,
         };
         self.granted().max(kept)
     }
@@ -84,7 +109,12 @@ impl Relay {
 
     /// What it would like to be granted at first.
     fn first_bytes(&self, window_bytes: u64) -> u64 {
-        self.total.max(FIRST_BYTES_MIN).min(window_bytes)
+        self.total.max(FIRST_BYTES_MIN).min(self.window(window_bytes))
+    }
+
+    /// How far its sender may be ahead of its receiver: a piece at first, and more with each piece that was taken.
+    fn window(&self, window_bytes: u64) -> u64 {
+        self.taken.saturating_add(STEP_BYTES).min(window_bytes)
     }
 
     /// Takes note of a piece from `sender`.
@@ -106,7 +136,8 @@ impl Relay {
 
     /// How much more to grant, when the receiver has room for so much.
     fn more(&self, window_bytes: u64, room: u64) -> u64 {
-        let wish = self.total.min(self.taken.saturating_add(window_bytes)).saturating_sub(self.until);
+        let wish =
+            self.total.min(self.taken.saturating_add(self.window(window_bytes))).saturating_sub(self.until);
         let more = wish.min(room + (self.in_flight() - self.granted()));
         // Its sender may wait, and nothing may be on its way whose arrival would lead here again.
         let is_starving = self.granted() < FIRST_BYTES_MIN;
@@ -140,8 +171,8 @@ pub(super) enum Passed {
 struct Receiver {
     /// The sum over its relays.
     in_flight: u64,
-    /// Those that have not begun, in order; some of them may be gone.
-    waiting: VecDeque<RelayId>,
+    /// Those that have not begun, in order.
+    waiting: BTreeSet<(Turn, RelayId)>,
 }
 
 /// All relays.
@@ -162,6 +193,8 @@ pub(super) struct Relays {
 
 impl Relays {
     pub(super) fn new(config: &Config) -> Self {
+        // No sender cuts a piece from less.
+        let window_bytes = config.relay_window_bytes.max(FIRST_BYTES_MIN);
         Relays {
             next: 0,
             all: BTreeMap::new(),
@@ -169,8 +202,8 @@ impl Relays {
             receivers: BTreeMap::new(),
             stirred: BTreeSet::new(),
             ended: Vec::new(),
-            window_bytes: config.relay_window_bytes,
-            receiver_window_bytes: config.receiver_window_bytes.max(config.relay_window_bytes),
+            window_bytes,
+            receiver_window_bytes: config.receiver_window_bytes.max(window_bytes),
         }
     }
 
@@ -186,19 +219,20 @@ impl Relays {
     /// A value is to go to `receiver`, from the beginning.
     pub(super) fn open(&mut self, slot: Slot, id: TaskId, way: Way, receiver: PeerId, total: u64) {
         self.end_to(slot, receiver);
-        let relay = self.add(slot, id, way, receiver, total);
-        self.receivers.entry(receiver).or_default().waiting.push_back(relay);
+        self.add(slot, id, way, receiver, Turn::New, total);
     }
 
-    fn add(&mut self, slot: Slot, id: TaskId, way: Way, receiver: PeerId, total: u64) -> RelayId {
-        let (sender, stage, until, received, taken) = (None, Stage::Waiting, 0, 0, 0);
-        let new = Relay { slot, id, way, receiver, sender, stage, total, until, received, taken };
+    fn add(&mut self, slot: Slot, id: TaskId, way: Way, receiver: PeerId, turn: Turn, total: u64) {
+        let (sender, stage) = (None, Stage::Waiting);
+        let (until, reserved, received, taken) = (0, 0, 0, 0);
+        let new =
+            Relay { slot, id, way, receiver, sender, stage, turn, total, until, reserved, received, taken };
         self.next += 1;
         let relay = RelayId(self.next);
         self.all.insert(relay, new);
         self.live.insert((slot, receiver), relay);
+        self.receivers.entry(receiver).or_default().waiting.insert((turn, relay));
         self.stirred.insert(receiver);
-        relay
     }
 
     /// A relay that may begin now, if there is one: the receiver that is next to be looked after has room.
@@ -216,20 +250,13 @@ impl Relays {
         None
     }
 
-    fn first_waiting(&mut self, peer: PeerId) -> Option<RelayId> {
-        let receiver = self.receivers.get_mut(&peer)?;
-        while let Some(first) = receiver.waiting.front().copied() {
-            if self.all.contains_key(&first) {
-                return Some(first);
-            }
-            receiver.waiting.pop_front();
-        }
-        None
+    fn first_waiting(&self, peer: PeerId) -> Option<RelayId> {
+        self.receivers.get(&peer)?.waiting.first().map(|(_, relay)| *relay)
     }
 
     fn has_room(&self, peer: PeerId, relay: RelayId) -> bool {
         let first_bytes = self.all[&relay].first_bytes(self.window_bytes);
-        self.receivers[&peer].in_flight == 0 || self.room(peer) >= first_bytes.min(STEP_BYTES)
+        self.receivers[&peer].in_flight == 0 || self.room(peer) >= first_bytes
     }
 
     /// What may still be granted to relays to this receiver.
@@ -238,22 +265,25 @@ impl Relays {
         self.receiver_window_bytes.saturating_sub(in_flight)
     }
 
-    /// The first in its receiver's queue begins.
-    pub(super) fn begin(&mut self, relay: RelayId, sender: PeerId) -> Grant {
-        let (receiver, first_bytes) = {
-            let waiting = &self.all[&relay];
-            (waiting.receiver, waiting.first_bytes(self.window_bytes))
-        };
-        let until = first_bytes.min(self.room(receiver));
-        if let Some(receiver) = self.receivers.get_mut(&receiver) {
-            receiver.waiting.pop_front();
-        }
-        self.change(relay, |r| (r.stage, r.sender, r.until) = (Stage::Running, Some(sender), until));
+    /// One that waits begins. What comes in one piece counts as on its way as such, so that no other begins beside it.
+    pub(super) fn begin(&mut self, relay: RelayId, sender: PeerId, is_whole: bool) -> Grant {
+        let waiting = &self.all[&relay];
+        let until = waiting.first_bytes(self.window_bytes).min(self.room(waiting.receiver));
+        let reserved = if is_whole { waiting.total.min(self.receiver_window_bytes) } else { 0 };
+        self.change(relay, |r| {
+            (r.stage, r.sender) = (Stage::Running, Some(sender));
+            (r.until, r.reserved) = (until, reserved);
+        });
         Grant { relay, until }
     }
 
     pub(super) fn get(&self, relay: RelayId) -> Option<&Relay> {
         self.all.get(&relay)
+    }
+
+    /// Whether this value is to go to `receiver`, and not all of it came.
+    pub(super) fn is_live(&self, slot: Slot, receiver: PeerId) -> bool {
+        self.live.contains_key(&(slot, receiver))
     }
 
     /// A piece came from `sender`.
@@ -301,8 +331,7 @@ impl Relays {
         let Some(Relay { slot, id, way, receiver, total, .. }) = self.all.get(&relay) else { return };
         let (slot, id, way, receiver, total) = (*slot, *id, *way, *receiver, *total);
         self.drain(relay);
-        let anew = self.add(slot, id, way, receiver, total);
-        self.receivers.entry(receiver).or_default().waiting.push_front(anew);
+        self.add(slot, id, way, receiver, Turn::Anew, total);
     }
 
     /// The relay of this value to this receiver is off, if there is one.
@@ -374,11 +403,15 @@ impl Relays {
     }
 
     fn remove(&mut self, relay: RelayId) {
-        self.change(relay, |r| (r.until, r.received, r.taken) = (0, 0, 0));
         let Some(gone) = self.all.remove(&relay) else { return };
         let place = (gone.slot, gone.receiver);
         if self.live.get(&place) == Some(&relay) {
             self.live.remove(&place);
+        }
+        if let Some(receiver) = self.receivers.get_mut(&gone.receiver) {
+            receiver.in_flight -= gone.in_flight();
+            receiver.waiting.remove(&(gone.turn, relay));
+            self.stirred.insert(gone.receiver);
         }
     }
 
@@ -387,14 +420,17 @@ impl Relays {
         std::mem::take(&mut self.ended)
     }
 
-    /// Changes a relay and its receiver's sum.
+    /// Changes a relay, and its receiver's sum and queue.
     fn change(&mut self, relay: RelayId, change: impl FnOnce(&mut Relay)) {
         let Some(changing) = self.all.get_mut(&relay) else { return };
-        let before = changing.in_flight();
+        let (before, waited) = (changing.in_flight(), changing.stage == Stage::Waiting);
         change(changing);
         let after = changing.in_flight();
         if let Some(receiver) = self.receivers.get_mut(&changing.receiver) {
             receiver.in_flight = receiver.in_flight - before + after;
+            if waited && changing.stage != Stage::Waiting {
+                receiver.waiting.remove(&(changing.turn, relay));
+            }
             if after < before {
                 self.stirred.insert(changing.receiver);
             }
@@ -412,6 +448,12 @@ impl Relays {
         self.receivers.get(&receiver).map_or(0, |r| r.in_flight)
     }
 
+    /// How many values wait for room to this receiver.
+    #[cfg(test)]
+    pub(super) fn waiting_len(&self, receiver: PeerId) -> usize {
+        self.receivers.get(&receiver).map_or(0, |r| r.waiting.len())
+    }
+
     /// What does not agree here, if anything.
     pub(super) fn fault(&self) -> Option<String> {
         let mut sums: BTreeMap<PeerId, u64> = BTreeMap::new();
@@ -423,7 +465,15 @@ impl Relays {
             if relay.taken > relay.received || (relay.stage == Stage::Running && relay.sender.is_none()) {
                 return Some(format!("{number:?} makes no sense: {relay:?}"));
             }
+            let waits = |r: &Receiver| r.waiting.contains(&(relay.turn, *number));
+            if self.receivers.get(&relay.receiver).is_some_and(waits) != (relay.stage == Stage::Waiting) {
+                return Some(format!("{number:?} is in no queue, or without reason: {relay:?}"));
+            }
             *sums.entry(relay.receiver).or_default() += relay.in_flight();
+        }
+        let queued: usize = self.receivers.values().map(|r| r.waiting.len()).sum();
+        if queued != self.live().filter(|r| r.stage == Stage::Waiting).count() {
+            return Some(format!("{queued} are queued, and not so many wait"));
         }
         let differs = |(peer, r): &(&PeerId, &Receiver)| r.in_flight != sums.get(peer).copied().unwrap_or(0);
         if let Some((peer, receiver)) = self.receivers.iter().find(differs) {

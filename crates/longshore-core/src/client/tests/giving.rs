@@ -8,7 +8,11 @@ fn push(relayed: bool) -> SchedulerToClient {
 }
 
 fn failed() -> Action<T> {
-    Action::Send(ClientToScheduler::PushFailed { task: handle(1), worker: PeerId(10) })
+    failed_through(None)
+}
+
+fn failed_through(relay: Option<RelayId>) -> Action<T> {
+    Action::Send(ClientToScheduler::PushFailed { task: handle(1), worker: PeerId(10), relay })
 }
 
 /// A client that holds two and a half chunks.
@@ -98,6 +102,18 @@ fn a_value_is_kept_until_nobody_needs_it() {
     b.hear(named(10));
     b.hear(SchedulerToClient::Dropped { id: id(1) });
     assert_eq!(b.hear(push(false)), [failed()]);
+    assert_eq!(b.hear(push(true)), [failed_through(Some(RelayId(7)))], "nor is there another way");
+}
+
+#[test]
+fn a_value_that_is_given_again_is_kept_though_it_was_no_longer_needed_for_the_first_time() {
+    let (mut b, bytes) = holding();
+    b.event(Event::Held { id: id(1), value: bytes.clone().into() });
+    b.hear(SchedulerToClient::Dropped { id: id(1) });
+    assert_eq!(b.hear(push(true)), []);
+    assert!(all_chunks(&mut b, Route::Scheduler) == bytes);
+    b.hear(SchedulerToClient::Dropped { id: id(1) });
+    assert_eq!(b.hear(push(true)), [failed_through(Some(RelayId(7)))]);
 }
 
 #[test]

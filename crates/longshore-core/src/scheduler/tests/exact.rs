@@ -464,6 +464,25 @@ fn a_silent_worker_is_given_up_when_its_lease_ends() {
 }
 
 #[test]
+fn a_worker_alone_is_never_looked_at_for_what_another_could_run() {
+    for (nthreads, duration_ns) in [(1, 1_000), (1, 100_000), (1, 10_000_000), (4, 1_000), (4, 10_000_000)] {
+        let mut w = World { duration_ns, ..World::new() };
+        let (c, a) = (w.client(), w.worker(nthreads));
+        for burst in [1, 40, 100] {
+            for _ in 0..burst {
+                w.submit(c, &[], true);
+            }
+            while !w.assigned(a).is_empty() {
+                assert_eq!(w.machine.rebalance_at, None);
+                w.now = w.now + Duration::from_micros(1);
+                w.finish(a, 0, inline());
+            }
+            assert_eq!(w.machine.rebalance_at, None);
+        }
+    }
+}
+
+#[test]
 fn all_peers_are_asked_for_a_sign_of_life_at_once_and_seldom() {
     let mut w = World::new();
     let peers = [w.worker(1), w.worker(1)];
@@ -636,7 +655,7 @@ fn scattered_data_stays_with_its_client_while_it_is_on_its_way_to_another_worker
     w.workers.get_mut(&a).unwrap().values.insert(task);
     w.says(a, WorkerToScheduler::Replicas { tasks: vec![(task, 1 << 20)] });
     assert!(!w.clients[&c].sources.is_empty(), "the other worker waits for it");
-    w.asks(c, ClientToScheduler::PushFailed { task, worker: b });
+    w.asks(c, ClientToScheduler::PushFailed { task, worker: b, relay: None });
     let grant = Some(Grant { relay: RelayId(1), until: 1 << 20 });
     let relayed = SchedulerToClient::Push { id, task, worker: b, relay: grant };
     assert!(w.log.contains(&Action::ToClient { peer: c, message: relayed }), "it goes another way");

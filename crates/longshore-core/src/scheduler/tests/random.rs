@@ -3,7 +3,7 @@ use super::world::{End, World, inline};
 use crate::scheduler::Config;
 use longshore_proto::client::Scatter;
 use longshore_proto::worker::Produced;
-use longshore_proto::{ClientToScheduler, InputSource, PeerId, TaskId, WorkerToScheduler};
+use longshore_proto::{ClientToScheduler, InputSource, PeerId, RelayId, TaskId, WorkerToScheduler};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ enum Op {
     ClientGone { client: usize },
     Fetch { client: usize, which: usize },
     PushFailed { client: usize, which: usize },
+    Forgotten { which: usize },
     Send { which: usize },
     Take { which: usize },
     NoData { which: usize },
@@ -65,6 +66,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => n.clone().prop_map(|client| Op::ClientGone { client }),
         4 => (n.clone(), n.clone()).prop_map(|(client, which)| Op::Fetch { client, which }),
         1 => (n.clone(), n.clone()).prop_map(|(client, which)| Op::PushFailed { client, which }),
+        1 => n.clone().prop_map(|which| Op::Forgotten { which }),
         6 => n.clone().prop_map(|which| Op::Send { which }),
         4 => n.clone().prop_map(|which| Op::Take { which }),
         1 => n.prop_map(|which| Op::NoData { which }),
@@ -166,7 +168,16 @@ fn client_op(w: &mut World, op: &Op) -> Option<()> {
         Op::PushFailed { client, which } => {
             let client = pick(&clients(w), *client)?;
             let (task, worker) = pick(&w.clients[&client].pushes, *which)?;
-            w.asks(client, ClientToScheduler::PushFailed { task, worker });
+            w.asks(client, ClientToScheduler::PushFailed { task, worker, relay: None });
+        }
+        Op::Forgotten { which } => {
+            let of_clients = |(from, _): &&(PeerId, RelayId)| w.clients.contains_key(from);
+            let sent: Vec<_> = w.traffic.sending.keys().filter(of_clients).copied().collect();
+            let (client, relay) = pick(&sent, *which)?;
+            let task = w.traffic.sending[&(client, relay)].task();
+            let (_, worker) =
+                w.clients[&client].pushes.iter().rfind(|(pushed, _)| *pushed == task).copied()?;
+            w.asks(client, ClientToScheduler::PushFailed { task, worker, relay: Some(relay) });
         }
         Op::ClientJoin => {
             w.client();

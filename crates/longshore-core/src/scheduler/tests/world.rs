@@ -100,7 +100,12 @@ impl World {
 
     /// A worker that no client can reach.
     pub(super) fn hidden_worker(&mut self) -> PeerId {
-        self.join(1, 1, vec![spec("f")], false)
+        self.join(1, 1, vec![spec("f")], None)
+    }
+
+    /// A worker in the scheduler's own process.
+    pub(super) fn inproc_worker(&mut self) -> PeerId {
+        self.join(1, 1, vec![spec("f")], Some("inproc"))
     }
 
     pub(super) fn worker_with(
@@ -109,7 +114,7 @@ impl World {
         registry: u64,
         functions: Vec<FunctionSpec>,
     ) -> PeerId {
-        self.join(nthreads, registry, functions, true)
+        self.join(nthreads, registry, functions, Some("tcp"))
     }
 
     fn join(
@@ -117,13 +122,13 @@ impl World {
         nthreads: u32,
         registry: u64,
         functions: Vec<FunctionSpec>,
-        is_reachable: bool,
+        scheme: Option<&str>,
     ) -> PeerId {
         let peer = self.peer();
         let hello = WorkerHello {
             name: format!("w{}", peer.0),
             incarnation: 1,
-            address: is_reachable.then(|| format!("tcp://w{}:1", peer.0)),
+            address: scheme.map(|scheme| format!("{scheme}://w{}:1", peer.0)),
             nthreads,
             runtime: "test".into(),
             pid: 1,
