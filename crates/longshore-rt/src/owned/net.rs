@@ -156,7 +156,7 @@ async fn next_on(listener: &Registered<UnixListener>) -> io::Result<UnixStream> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BlockOn, Conn, OwnedExecutor, Runtime, RuntimeExt};
+    use crate::{BlockOn, Conn, OwnedExecutor, Runtime};
     use futures_lite::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
     use mio::Interest;
     use std::os::fd::OwnedFd;
@@ -220,7 +220,8 @@ mod tests {
                 near.read_exact(&mut bytes).await.map(|()| bytes)
             };
             let say = async {
-                rt.sleep(std::time::Duration::from_millis(1)).await;
+                // The other has its turn, and waits.
+                futures_lite::future::yield_now().await;
                 far.write_all(b"c").await
             };
             let (heard, said) = rt.block_on(futures_lite::future::zip(hear, say)).unwrap();
