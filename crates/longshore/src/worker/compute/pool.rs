@@ -99,15 +99,14 @@ impl Pool {
             }
             let ended = ended(&run, u64::try_from(duration_ns).unwrap_or(u64::MAX), outcome);
             let next = self.queue().next_is_quick();
-            let trampoline = Trampoline::begin();
+            // What it wakes, it polls itself when there is nothing left to run.
+            let trampoline = next.is_none().then(Trampoline::begin);
             if self.office.end(now, ended, next, &mut leave, &mut following) {
                 begun = home.rt.now();
             }
-            if next.is_none() && following.is_empty() {
+            if let Some(trampoline) = trampoline.filter(|_| following.is_empty()) {
                 trampoline.run();
                 begun = home.rt.now();
-            } else {
-                drop(trampoline);
             }
             self.push_own(&mut following);
         }
